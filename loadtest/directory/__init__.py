@@ -1,0 +1,18 @@
+"""Identities and memberships: who is who, who sees what."""
+
+from loadtest.directory.generate import Population, generate
+from loadtest.directory.identities import read_identities, write_identities
+from loadtest.directory.model import Agent, Audiences, Contact, Directory, Role, conversations_of
+
+__all__ = [
+    "Agent",
+    "Audiences",
+    "Contact",
+    "Directory",
+    "Population",
+    "Role",
+    "conversations_of",
+    "generate",
+    "read_identities",
+    "write_identities",
+]
