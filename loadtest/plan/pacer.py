@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Iterator
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _SCALE = float(2**64)

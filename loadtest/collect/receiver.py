@@ -1,0 +1,320 @@
+"""What a socket's text is handed to: the receive path from arrival stamp to ledger cell.
+
+Called in the hub by the transport, so nothing here blocks, switches or logs. The common frame, a marked
+``message.created`` on a confirmed subscription, is recognised in place by its constant beginning and a byte search, and
+costs two appends. Every other frame is decoded; one that the fast path does not recognise is never taken for absent.
+
+The constant beginning (everything up to the event's name) is learned per connection from the first event frame, since
+servers differ in spacing, key order and escaping.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from loadtest.cable import (
+    CableConnection,
+    Confirmed,
+    Disconnected,
+    Event,
+    Pinged,
+    ProtocolFault,
+    Received,
+    Stale,
+    Unconfirmed,
+)
+from loadtest.collect.collector import Collector
+from loadtest.collect.epochs import EndCause
+from loadtest.collect.marks import KEY_WIDTH, PUBLIC, read_mark
+from loadtest.contract import EVENTS
+from loadtest.directory import Role
+
+_PING = b'{"type":"ping"'
+_CREATED = b'message.created"'
+_EARLY_LIMIT = 256
+_LEARN_LIMIT = 8
+
+
+class _Message(msgspec.Struct):
+    event: str
+    data: msgspec.Raw
+
+
+class _Content(msgspec.Struct):
+    content: str | None = None
+    private: bool = False
+
+
+class _PresenceData(msgspec.Struct):
+    users: dict[str, str] = {}
+    contacts: dict[str, str] | None = None
+
+
+_decode_message = msgspec.json.Decoder(_Message).decode
+_decode_content = msgspec.json.Decoder(_Content).decode
+_decode_presence = msgspec.json.Decoder(_PresenceData).decode
+
+
+class Receiver:
+    """The handler of one socket with one subscription.
+
+    Args:
+        collector: where things are counted.
+        cable: the protocol of this connection.
+        identity: number of the identity subscribed as.
+        role: its role.
+        identifier: the subscription's identifier.
+        on_event: told of protocol events that steer a session; runs in the hub.
+        on_closed: told once when the socket is gone: close code and reason, whether by us.
+    """
+
+    __slots__ = (
+        "_contact_id",
+        "_created_cell",
+        "_early",
+        "_entries",
+        "_learned",
+        "_needle",
+        "_needle_length",
+        "_on_closed",
+        "_on_event",
+        "_prefix",
+        "_prefix_length",
+        "beats",
+        "cable",
+        "collector",
+        "epoch",
+        "identifier",
+        "identity",
+        "role",
+    )
+
+    def __init__(
+        self,
+        collector: Collector,
+        cable: CableConnection,
+        identity: int,
+        role: Role,
+        identifier: str,
+        on_event: Callable[[Event], None],
+        on_closed: Callable[[int, str, bool, int], None],
+    ) -> None:
+        self.collector = collector
+        self.cable = cable
+        self.identity = identity
+        self.role: Role = role
+        self.identifier = identifier
+        self.epoch = -1
+        self.beats: deque[int] = deque()
+        self._on_event = on_event
+        self._on_closed = on_closed
+        self._entries = collector.ledger.entries
+        self._needle = collector.needles[PUBLIC]
+        self._needle_length = len(self._needle)
+        self._created_cell = collector.received_cell("message.created", role)
+        self._prefix = b"\0"  # matches nothing until it is learned
+        self._prefix_length = 0
+        self._learned = 0
+        self._early: list[tuple[bytes, int]] = []
+        self._contact_id = ""
+        if role == "contact":
+            number = identity - len(collector.people.agents)
+            self._contact_id = str(collector.people.contacts[number].contact_id)
+
+    # -- transport's handler -----------------------------------------------------------------------------------------
+
+    def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+        """A whole text message: see :class:`loadtest.transport.interface.Handler`."""
+        if data.startswith(self._prefix, start):
+            self.cable.alive(arrival_ns)
+            at = start + self._prefix_length
+            if data.startswith(_CREATED, at):
+                found = data.find(self._needle, at, end)
+                if found >= 0:
+                    found += self._needle_length
+                    key = bytes(data[found : found + KEY_WIDTH])
+                    entry = self._entries.get(key) or self.collector.ledger.unknown(key, arrival_ns)
+                    if len(entry.who) < entry.room:
+                        entry.who.append(self.epoch)
+                        entry.when.append(arrival_ns)
+                    else:
+                        entry.overflow += 1
+                    cell = self._created_cell
+                    cell[0] += 1
+                    cell[1] += end - start
+                    return
+            self._event_frame(bytes(data[start:end]), arrival_ns, end - start)
+        elif data.startswith(_PING, start):
+            self.collector.pinged(self.role, arrival_ns, self.cable.pinged(arrival_ns))
+        else:
+            self._protocol_frame(bytes(data[start:end]), arrival_ns)
+
+    def on_protocol_error(self, kind: str, detail: str, arrival_ns: int) -> None:
+        """The peer broke the WebSocket protocol."""
+        self.collector.count("cable.protocol_error", kind, self.role)
+
+    def on_closed(self, closed: Any) -> None:
+        """The socket is gone (a :class:`loadtest.transport.interface.Closed`)."""
+        for event in self.cable.closed(closed.at_ns):
+            self._take(event, b"", closed.at_ns)
+        self._end(closed.at_ns, EndCause.BY_US if closed.by_us else EndCause.BY_PEER)
+        self._on_closed(closed.code, closed.reason, closed.by_us, closed.at_ns)
+
+    # -- protocol ----------------------------------------------------------------------------------------------------
+
+    def check(self, now_ns: int) -> None:
+        """Look at the deadlines: no welcome, no confirm, silence."""
+        for event in self.cable.check(now_ns):
+            self._take(event, b"", now_ns)
+
+    def _protocol_frame(self, text: bytes, arrival_ns: int) -> None:
+        for event in self.cable.receive(text, arrival_ns):
+            self._take(event, text, arrival_ns)
+
+    def _take(self, event: Event, text: bytes, at_ns: int) -> None:
+        collector = self.collector
+        if isinstance(event, Received):
+            if self.epoch >= 0:
+                self._message(event.message, text, at_ns, len(text))
+                self._learn(text)
+            elif len(self._early) < _EARLY_LIMIT:
+                self._early.append((text, at_ns))
+            else:
+                collector.count("cable.early_dropped", "", self.role)
+            return
+        if isinstance(event, Pinged):
+            collector.pinged(self.role, at_ns, event.gap_ns)
+            return
+        if isinstance(event, ProtocolFault):
+            collector.count("cable.protocol_error", event.error.kind, self.role)
+            return
+        if isinstance(event, Confirmed):
+            if self.epoch < 0:
+                collector.count("cable.confirmed", "", self.role)
+                collector.duration("confirm", "", self.role, at_ns, event.elapsed_ns)
+                self.epoch = collector.confirmed(self.identity, at_ns)
+                early, self._early = self._early, []
+                for kept, kept_ns in early:
+                    self._event_frame(kept, kept_ns, len(kept))
+        elif isinstance(event, Unconfirmed):
+            collector.count("cable.unconfirmed", "", self.role)
+        elif isinstance(event, Stale):
+            collector.count("cable.stale", "", self.role)
+        elif isinstance(event, Disconnected):
+            collector.count("cable.disconnect_frames", event.reason or "none", self.role)
+        self._on_event(event)
+
+    def _end(self, at_ns: int, cause: EndCause) -> None:
+        collector = self.collector
+        if self._early:
+            collector.count("cable.unconfirmed_received", "", self.role, len(self._early))
+            self._early.clear()
+        if self.beats:  # what the socket's end left open is cut, not lost
+            column = "cut_by_us" if cause == EndCause.BY_US else "cut_by_peer"
+            collector.count("delivery.expected", "presence.update", self.role, len(self.beats))
+            collector.count(f"delivery.{column}", "presence.update", self.role, len(self.beats))
+            self.beats.clear()
+        if self.epoch >= 0:
+            epoch, self.epoch = self.epoch, -1
+            self._prefix = b"\0"
+            collector.ended(self.identity, epoch, at_ns, cause)
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def _learn(self, text: bytes) -> None:
+        """Take the constant beginning of this connection's event frames from one of them."""
+        if self._learned >= _LEARN_LIMIT:
+            return
+        self._learned += 1
+        for opening in (b'"event":"', b'"event": "'):
+            place = text.find(opening)
+            if place >= 0 and text.find(b'"identifier"') < place and b'"message"' in text[:place]:
+                self._prefix = text[: place + len(opening)]
+                self._prefix_length = len(self._prefix)
+                if b": " in opening:
+                    self._needle = self.collector.needles[PUBLIC].replace(b'":"', b'": "')
+                    self._needle_length = len(self._needle)
+                return
+
+    def _event_frame(self, text: bytes, arrival_ns: int, size: int) -> None:
+        """An event frame known to be of this subscription, in whole."""
+        for event in self.cable.receive(text, arrival_ns):
+            if isinstance(event, Received):
+                self._message(event.message, text, arrival_ns, size)
+            else:
+                self._take(event, text, arrival_ns)
+
+    def _message(self, raw: msgspec.Raw | bytes, text: bytes, arrival_ns: int, size: int) -> None:
+        collector = self.collector
+        try:
+            message = _decode_message(raw)
+        except msgspec.MsgspecError:
+            collector.count("contract.violation", "no_event", self.role)
+            return
+        name = message.event
+        spec = EVENTS.get(name)
+        if spec is None:
+            collector.count("contract.unknown", name[:64], self.role)
+            return
+        cell = collector.received_cell(name, self.role)
+        cell[0] += 1
+        cell[1] += size
+        collector.count("contract.checked", name, self.role)
+        try:
+            if name == "presence.update":
+                self._told(_decode_presence(message.data), arrival_ns)
+            elif name == "message.created":
+                self._created(_decode_content(message.data), arrival_ns)
+        except msgspec.MsgspecError:
+            collector.count("contract.violation", "wrong_type", self.role)
+        if self.role == "contact" and not spec.to_contacts and not self._allowed_by_dialect(name):
+            collector.count("contract.violation", "wrong_audience", self.role)
+
+    def _allowed_by_dialect(self, name: str) -> bool:
+        return name == "conversation.created" and self.collector.settings.dialect != "seed"
+
+    def _created(self, data: _Content, arrival_ns: int) -> None:
+        mark = read_mark(data.content) if data.content else None
+        if data.private and self.role == "contact":
+            self.collector.count("contract.violation", "private_to_contact", self.role)
+        if mark is None or mark.run != self.collector.settings.run_tag:
+            self.collector.count("delivery.foreign", "message.created", self.role)
+        else:
+            self.collector.tick(mark.key.encode("ascii"), self.epoch, arrival_ns)
+
+    def _told(self, data: _PresenceData, arrival_ns: int) -> None:
+        collector = self.collector
+        if self.beats:
+            sent_ns = self.beats.popleft()
+            collector.duration("beat_reply", "", self.role, sent_ns, arrival_ns - sent_ns)
+            window = collector.window(sent_ns)
+            collector.batch.add(window, "presence.answered", self.role, self.role)
+            collector.batch.add(window, "delivery.expected", "presence.update", self.role)
+            collector.batch.add(window, "delivery.delivered", "presence.update", self.role)
+        if self.role == "contact" and any(other != self._contact_id for other in data.contacts or {}):
+            collector.count("contract.violation", "contact_in_contact_presence", self.role)
+        collector.presence.told(self.identity, data.users, data.contacts, arrival_ns, collector.batch)
+
+    # -- beats -------------------------------------------------------------------------------------------------------
+
+    def beat_sent(self, sent_ns: int) -> None:
+        """The socket's update_presence was handed to the kernel."""
+        collector = self.collector
+        window = collector.window(sent_ns)
+        collector.batch.add(window, "presence.beats", self.role, self.role)
+        collector.batch.add(window, "delivery.emitted", "presence.update")
+        self.beats.append(sent_ns)
+        collector.presence.beat(self.identity, sent_ns, collector.batch)
+
+    def expire_beats(self, before_ns: int) -> None:
+        """Beats sent before ``before_ns`` that nobody answered are lost."""
+        collector = self.collector
+        while self.beats and self.beats[0] < before_ns:
+            window = collector.window(self.beats.popleft())
+            collector.batch.add(window, "presence.unanswered", self.role, self.role)
+            collector.batch.add(window, "delivery.expected", "presence.update", self.role)
+            collector.batch.add(window, "delivery.lost", "presence.update", self.role)

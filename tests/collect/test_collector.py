@@ -1,0 +1,81 @@
+"""The collectors of a process together: windows, users' time, phases."""
+
+from loadtest.collect import EndCause
+from tests.collect.support import BOB, CLEO, CONTACT_1, collector
+
+
+def _sums(batch, metric):
+    totals = {}
+    for (_, name, _, role), value in batch.counts.items():
+        if name == metric:
+            totals[role] = totals.get(role, 0) + value
+    return totals
+
+
+def test_connected_time_is_integrated_over_the_hold():
+    """Planned and connected user time accrue only in the hold, and follow every change."""
+    subject, clock = collector()
+    for role in ("agent", "agent", "contact"):
+        subject.user_started(role)
+    epoch = subject.confirmed(BOB, clock.now_ns())
+    subject.confirmed(CONTACT_1, clock.now_ns())
+    clock.advance(30)
+    subject.hold(clock.now_ns())
+    clock.advance(4)
+    subject.confirmed(CLEO, clock.now_ns())
+    clock.advance(2)
+    subject.ended(BOB, epoch, clock.now_ns(), EndCause.BY_PEER)
+    clock.advance(1)
+    subject.drain(clock.now_ns())
+    clock.advance(50)
+    batch = subject.collect(clock.now_ns())
+
+    assert _sums(batch, "users.planned_us") == {"agent": 14_000_000, "contact": 7_000_000}
+    assert _sums(batch, "users.connected_us") == {"agent": 9_000_000, "contact": 7_000_000}
+
+
+def test_users_ever_confirmed_are_distinct():
+    """A user that reconnects counts once, one that was there when the hold began counts too."""
+    subject, clock = collector()
+    epoch = subject.confirmed(BOB, clock.now_ns())
+    subject.hold(clock.advance(1))
+    subject.ended(BOB, epoch, clock.advance(1), EndCause.BY_PEER)
+    subject.confirmed(BOB, clock.advance(1))
+    subject.confirmed(CONTACT_1, clock.advance(1))
+    gauges = {g.name: g.value for g in subject.collect(clock.now_ns()).gauges}
+
+    assert (gauges["users.ever_confirmed.agent"], gauges["users.ever_confirmed.contact"]) == (1, 1)
+
+
+def test_two_sockets_of_one_identity_are_one_user():
+    """A second tab is no second user, and closing it does not make the user absent."""
+    subject, clock = collector()
+    first = subject.confirmed(BOB, clock.now_ns())
+    subject.confirmed(BOB, clock.advance(1))
+    subject.ended(BOB, first, clock.advance(1), EndCause.BY_US)
+
+    assert subject.connected_count == 1
+
+
+def test_lateness_is_kept_by_due_window_and_judged():
+    """Actions taken up late breach the window they were due in."""
+    subject, clock = collector()
+    due_ns = clock.now_ns()
+    for _ in range(10):
+        subject.dispatched(due_ns, due_ns + 80_000_000)
+    clock.advance(2)
+    batch = subject.collect(clock.now_ns())
+    lateness = [(key[0], h.n, h.max_us) for key, h in batch.hists.items() if key[1] == "lateness"]
+
+    assert lateness == [(subject.window(due_ns), 10, 80_000)]
+    assert [n.data["cause"] for n in batch.notes] == ["lateness"]
+
+
+def test_a_batch_is_handed_over_once():
+    """What was collected is not collected again."""
+    subject, clock = collector()
+    subject.received_cell("message.created", "agent")[0] += 3
+    first = _sums(subject.collect(clock.advance(1)), "delivery.received")
+    second = _sums(subject.collect(clock.advance(1)), "delivery.received")
+
+    assert (first, second) == ({"agent": 3}, {})

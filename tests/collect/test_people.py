@@ -1,0 +1,33 @@
+"""Audiences: members of the inbox, administrators of the account, and the contact."""
+
+import pytest
+
+from loadtest.collect import People
+from loadtest.contract import EVENTS
+from tests.collect.support import ADMIN, BOB, CLEO, CONTACT_1, CONTACT_3, DAN, DIRECTORY, EVE
+
+
+@pytest.mark.parametrize(
+    ("event", "account_id", "inbox_id", "contact_id", "private", "expected"),
+    [
+        ("message.created", 1, 10, 1, False, {ADMIN, BOB, CLEO, CONTACT_1}),
+        ("message.created", 1, 10, 1, True, {ADMIN, BOB, CLEO}),
+        ("message.created", 1, 11, 9, False, {ADMIN, CLEO, DAN}),
+        ("conversation.created", 1, 10, 1, False, {ADMIN, BOB, CLEO}),
+        ("message.created", 2, 20, 3, False, {EVE, CONTACT_3}),
+    ],
+)
+def test_the_audience_is_who_the_contract_names(event, account_id, inbox_id, contact_id, private, expected):
+    """Members and administrators see a conversation; its contact sees what goes to contacts and is not private."""
+    found = People(DIRECTORY).audience(EVENTS[event], account_id, inbox_id, contact_id, private=private)
+
+    assert expected == set(found.tolist())
+
+
+def test_numbers_of_identities():
+    """Agents come first, contacts after them, and a stranger has no number."""
+    people = People(DIRECTORY)
+
+    assert (people.agent_number(3), people.contact_number(1, 1)) == (CLEO, CONTACT_1)
+    assert (people.agent_number(99), people.contact_number(2, 1)) == (None, None)
+    assert people.role.tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
