@@ -1,0 +1,52 @@
+"""``loadtest VERB``: the command line around runs. The load itself is started by ``locust -f ...``.
+
+One module a verb; this is the only package that prints or exits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from loadtest import __version__
+from loadtest.cli import init, report, serve
+from loadtest.errors import LoadtestError, UsageError
+
+EXIT_USAGE = 2
+EXIT_INVALID = 4
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
+    parser = argparse.ArgumentParser(
+        prog="loadtest",
+        description="Load and soak testing for OneChat /cable deployments. A run is started by Locust: "
+        "locust -f locustfiles/agents.py --headless",
+    )
+    parser.add_argument("--version", action="version", version=f"loadtest {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb in (serve, report, init):
+        verb.add_parser(verbs)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        argv: arguments without the program's name, or None for the process's own.
+
+    Returns:
+        The exit code: the verb's own, 2 for wrong usage, 4 when the toolkit itself failed.
+    """
+    options = build_parser().parse_args(argv)
+    try:
+        code: int = options.run(options)
+    except LoadtestError as error:
+        print(f"loadtest: {error}", file=sys.stderr)
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INVALID
+    except BrokenPipeError:  # the reader of our output is gone, as with `| head`
+        sys.stderr.close()
+        return 0
+    return code

@@ -1,0 +1,61 @@
+"""``loadtest init DIR``: locustfiles, limits and target settings for a user who has only the wheel."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from loadtest.errors import UsageError
+
+#: name in the package -> name in the user's folder
+FILES = {
+    "agents.py.txt": "agents.py",
+    "contacts.py.txt": "contacts.py",
+    "mixed.py.txt": "mixed.py",
+    "slo.toml": "slo.toml",
+    "target.toml": "target.toml",
+}
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb's parser."""
+    parser = verbs.add_parser(
+        "init",
+        help="write locustfiles, slo.toml and target.toml to start from",
+        description="Write locustfiles, slo.toml and target.toml into DIR; a file that exists is never overwritten.",
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="where to write; made if it does not exist")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the files.
+
+    Raises:
+        UsageError: one of them exists, or the folder cannot be written.
+    """
+    folder: Path = options.folder
+    existing = [name for name in FILES.values() if (folder / name).exists()]
+    if existing:
+        raise UsageError(
+            f"{', '.join(existing)} exist{'s' if len(existing) == 1 else ''} already",
+            where=str(folder),
+            remedy="Choose another folder, or move them away: nothing was written",
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for source, name in FILES.items():
+            text = resources.files("loadtest.cli").joinpath("templates", source).read_text(encoding="utf-8")
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"cannot be written ({error.strerror})", where=str(folder), remedy="Choose a folder you may write to"
+        ) from error
+    print(f"Wrote {', '.join(FILES.values())} into {folder}.")
+    print("A first run, on the embedded server:")
+    print(f"    cd {folder} && locust -f agents.py --headless")
+    print("On your installation, after filling in target.toml:")
+    print(f"    cd {folder} && locust -f agents.py --headless --config target.toml --slo slo.toml")
+    return 0

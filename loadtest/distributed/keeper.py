@@ -1,0 +1,162 @@
+"""Keeps the run: takes batches from all workers, draws up what needs all of them, and writes the store.
+
+Lives in the process that owns the run (the local one, or Locust's master). SQLite commits can take 14 ms, so they run
+in a one-thread pool that owns the connection, never in the hub.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gevent.threadpool import ThreadPool
+
+from loadtest.clock import NS_PER_S, NS_PER_US, SystemClock
+from loadtest.errors import LoadtestError, UsageError
+from loadtest.metrics import Batch, Closing, Gauge, Note
+from loadtest.store import RunWriter
+
+_LAST_WAIT_S = 3.0
+
+
+@dataclass(slots=True)
+class _Last:
+    """The slowest receivers of one emission, over all workers so far."""
+
+    window: int
+    event: str
+    since_ns: int
+    last_us: dict[str, int] = field(default_factory=dict)
+    incomplete: set[str] = field(default_factory=set)
+
+
+class RunKeeper:
+    """The owner of a run's data.
+
+    Args:
+        folder: the run's folder; made here, must not exist.
+        meta: what the store is to say of the run.
+        window_s: length of a window.
+        on_trouble: told, once a kind, when the store could not be written.
+
+    Raises:
+        UsageError: the folder exists or cannot be made.
+    """
+
+    def __init__(self, folder: Path, meta: dict[str, Any], window_s: float, on_trouble: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.clock = SystemClock()
+        self._window_ns = round(window_s * NS_PER_S)
+        self._on_trouble = on_trouble
+        self._pool = ThreadPool(1)
+        self._writer: RunWriter = self._pool.spawn(RunWriter.create, folder, meta).get()
+        self._pending = Batch()
+        self._lasts: OrderedDict[str, _Last] = OrderedDict()
+        self._trouble: str | None = None
+        self.received = 0
+        self.deliveries = 0
+        #: the newest gauges by (worker, name)
+        self.gauges: dict[tuple[str, str], float] = {}
+
+    # -- taking ------------------------------------------------------------------------------------------------------
+
+    def take(self, batch: Batch) -> None:
+        """Take a batch of any worker; it is written at the next :meth:`flush`."""
+        self.received += 1
+        for gauge in batch.gauges:
+            self.gauges[gauge.worker, gauge.name] = gauge.value
+        for closing in batch.closings:
+            self.deliveries += closing.delivered + closing.late
+            self._note_last(closing)
+        self._pending.merge(batch)
+
+    def note(self, kind: str, text: str, data: dict[str, Any] | None = None) -> None:
+        """Mark a moment on the time line, now."""
+        self._pending.notes.append(Note(self._now_us(), kind, text, data or {}))
+
+    def gauge(self, name: str, value: float) -> None:
+        """Write a gauge of the owner's own."""
+        self.gauges["", name] = value
+        self._pending.gauges.append(Gauge(self._now_us(), name, "", value))
+
+    def total(self, name: str) -> float:
+        """The newest values of a gauge, summed over the workers."""
+        return sum(value for (_, gauge), value in self.gauges.items() if gauge == name)
+
+    def _now_us(self) -> int:
+        return self.clock.wall_ns(self.clock.now_ns()) // NS_PER_US
+
+    # -- last receiver -----------------------------------------------------------------------------------------------
+
+    def _note_last(self, closing: Closing) -> None:
+        """The last receiver of an emission may sit in any worker: wait a while for all of them."""
+        last = self._lasts.get(closing.mark)
+        if last is None:
+            window = closing.due_us * NS_PER_US // self._window_ns
+            last = self._lasts[closing.mark] = _Last(window, closing.event, self.clock.now_ns())
+        if closing.lost or closing.undetermined or closing.cut_by_peer or closing.late < 0:
+            last.incomplete.add(closing.role)
+        if closing.last_us is not None:
+            last.last_us[closing.role] = max(closing.last_us, last.last_us.get(closing.role, 0))
+
+    def _draw_lasts(self, *, final: bool) -> None:
+        ripe_ns = self.clock.now_ns() - round(_LAST_WAIT_S * NS_PER_S)
+        while self._lasts:
+            mark, last = next(iter(self._lasts.items()))
+            if last.since_ns > ripe_ns and not final:
+                break
+            del self._lasts[mark]
+            for role, last_us in last.last_us.items():
+                if role not in last.incomplete:
+                    self._pending.hist(last.window, "fanout_last", last.event, role).record(last_us)
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def flush(self, *, final: bool = False) -> None:
+        """Write what was taken; what cannot be written is kept and tried again at the next flush."""
+        self.clock.anchor()
+        self._draw_lasts(final=final)
+        batch, self._pending = self._pending, Batch()
+        if batch.is_empty:
+            return
+        try:
+            self._pool.spawn(self._writer.write, batch).get()
+        except (LoadtestError, OSError) as error:
+            batch.merge(self._pending)
+            self._pending = batch
+            self._say(str(error))
+        else:
+            self._trouble = None
+
+    def _say(self, text: str) -> None:
+        if text != self._trouble:
+            self._trouble = text
+            self._on_trouble(text)
+
+    def set_meta(self, **values: Any) -> None:
+        """Write what is now known of the run."""
+        try:
+            self._pool.spawn(lambda: self._writer.set_meta(**values)).get()
+        except (LoadtestError, OSError) as error:
+            self._say(str(error))
+
+    def close(self) -> None:
+        """Write the rest and close the store.
+
+        Raises:
+            UsageError: the store could not be written to the end.
+        """
+        self.flush(final=True)
+        try:
+            self._pool.spawn(self._writer.close).get()
+        finally:
+            self._pool.kill()
+        if self._trouble is not None:
+            raise UsageError(
+                f"the run's data could not be written ({self._trouble})",
+                where=str(self.folder),
+                remedy="Free the disk or choose another --report-dir",
+            )

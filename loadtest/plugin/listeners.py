@@ -1,0 +1,206 @@
+"""Locust's events and the toolkit's messages, each answered in a line or two."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Any, NoReturn
+
+import gevent
+from locust.runners import MasterRunner, WorkerRunner
+
+from loadtest.clock import NS_PER_S
+from loadtest.distributed import messages
+from loadtest.distributed.conductor import warn
+from loadtest.errors import LoadtestError, UsageError
+from loadtest.metrics import Batch
+from loadtest.plugin.run import Run
+from loadtest.plugin.workers import RemoteWorkers
+from loadtest.users.fleet import Fleet
+from loadtest.users.options import add_options
+
+EXIT_USAGE = 2
+EXIT_INVALID = 4
+
+_LAST_ANNOUNCEMENTS_S = 1.0
+_POLL_S = 0.1
+
+# Locust's spawning_complete event does not say which environment it means; a process has one.
+_runs: list[Run] = []
+
+
+def _run_of(environment: Any) -> Run | None:
+    return getattr(environment, "cable_run", None)
+
+
+def _exit_code(error: LoadtestError) -> int:
+    return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INVALID
+
+
+def _refuse(run: Run, error: LoadtestError) -> NoReturn:
+    """End before the test: one paragraph, no traceback."""
+    sys.stderr.write(f"\nloadtest: {error}\n")
+    sys.stderr.flush()
+    run.close()
+    raise SystemExit(_exit_code(error))
+
+
+def on_parser(parser: Any, **_: Any) -> None:
+    """Locust builds its command line."""
+    add_options(parser)
+
+
+def on_init(environment: Any, **_: Any) -> None:
+    """Locust has a runner: the owner prepares the run, a worker waits for its setup."""
+    if environment.parsed_options is None:
+        return
+    runner = environment.runner
+    run = environment.cable_run = Run(environment)
+    _runs[:] = [run]
+    if isinstance(runner, WorkerRunner):
+        # a job begun in the background ignores SIGINT, and that is the signal by which Locust ends its forked workers
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        runner.register_message(messages.SETUP, on_setup)
+        runner.register_message(messages.ANNOUNCE, on_announced)
+        runner.register_message(messages.HOLD, on_hold)
+        runner.register_message(messages.DRAIN, on_drain, concurrent=True)
+        return
+    if isinstance(runner, MasterRunner):
+        runner.register_message(messages.BATCH, on_batch)
+        runner.register_message(messages.ANNOUNCE, on_announcement)
+        runner.register_message(messages.DRAINED, on_drained)
+    try:
+        run.prepare()
+    except LoadtestError as error:
+        _refuse(run, error)
+
+
+def on_test_start(environment: Any, **_: Any) -> None:
+    """A test starts."""
+    run = _run_of(environment)
+    if run is None:
+        return
+    if isinstance(environment.runner, WorkerRunner):
+        run.begin_worker()
+        return
+    try:
+        run.begin()
+    except LoadtestError as error:
+        warn(str(error))
+        environment.process_exit_code = _exit_code(error)
+        gevent.spawn(environment.runner.quit)
+
+
+def on_spawning_complete(user_count: int, **_: Any) -> None:
+    """All users were spawned."""
+    if _runs and _runs[-1].conductor is not None and user_count:
+        _runs[-1].conductor.spawning_complete()
+
+
+def on_test_stopping(environment: Any, **_: Any) -> None:
+    """The test is being stopped; users are still there."""
+    run = _run_of(environment)
+    if run is not None and not isinstance(environment.runner, WorkerRunner):
+        run.stopping()
+
+
+def on_test_stop(environment: Any, **_: Any) -> None:
+    """The test is over. With the web UI this is where its report is made, since Locust itself goes on."""
+    run = _run_of(environment)
+    if run is None:
+        return
+    run.close_fleet()
+    if not isinstance(environment.runner, WorkerRunner) and not environment.parsed_options.headless:
+        _finish(environment, run)
+
+
+def on_quitting(environment: Any, **_: Any) -> None:
+    """Locust ends (on SIGTERM and Ctrl-C before its users were stopped)."""
+    run = _run_of(environment)
+    if run is None:
+        return
+    if isinstance(environment.runner, WorkerRunner):
+        environment.process_exit_code = 0
+    else:
+        environment.runner.quit()
+        _finish(environment, run)
+    run.close()
+
+
+def _finish(environment: Any, run: Run) -> None:
+    try:
+        code = run.finish()
+    except LoadtestError as error:
+        warn(str(error))
+        code = _exit_code(error)
+    if code is not None:
+        environment.process_exit_code = code
+    elif environment.process_exit_code is None:
+        environment.process_exit_code = EXIT_INVALID
+
+
+# -- messages --------------------------------------------------------------------------------------------------------
+
+
+def on_setup(environment: Any, msg: Any, **_: Any) -> None:
+    """Master to worker: settings and a shard of the identities."""
+    environment.cable_run.setup = msg.data
+
+
+def on_hold(environment: Any, msg: Any, **_: Any) -> None:
+    """Master to worker: emit."""
+    fleet: Fleet | None = environment.cable_run.fleet
+    if fleet is not None:
+        fleet.begin_hold()
+
+
+def on_drain(environment: Any, msg: Any, **_: Any) -> None:
+    """Master to worker: emit no more, close the books, say when that is done."""
+    run: Run = environment.cable_run
+    fleet = run.fleet
+    shortage = ""
+    if fleet is not None:
+        if not fleet.collector.connected_count:
+            shortage = fleet.why_nobody()
+        limit_s = run.settings.deadline_s + run.settings.rest_timeout_s
+        limit_ns = fleet.clock.now_ns() + round(limit_s * NS_PER_S)
+        fleet.end_hold()
+        while fleet.chat.in_flight and fleet.clock.now_ns() < limit_ns:
+            gevent.sleep(_POLL_S)
+        fleet.tick()
+        gevent.sleep(_LAST_ANNOUNCEMENTS_S)  # the other workers' last announcements are on their way
+        while not fleet.drained() and fleet.clock.now_ns() < limit_ns:
+            gevent.sleep(_POLL_S)
+        fleet.tick(final=True)
+    environment.runner.send_message(messages.DRAINED, {"shortage": shortage})
+
+
+def on_announced(environment: Any, msg: Any, **_: Any) -> None:
+    """Master to worker: emissions of other workers."""
+    fleet: Fleet | None = environment.cable_run.fleet
+    if fleet is not None:
+        for plain in msg.data["emissions"]:
+            fleet.collector.ledger.announce(plain)
+
+
+def on_announcement(environment: Any, msg: Any, **_: Any) -> None:
+    """Worker to master: emissions, for all other workers to know."""
+    runner = environment.runner
+    for client in runner.clients.all:
+        if client.id != msg.node_id:
+            runner.send_message(messages.ANNOUNCE, msg.data, client.id)
+
+
+def on_batch(environment: Any, msg: Any, **_: Any) -> None:
+    """Worker to master: what was collected."""
+    keeper = environment.cable_run.keeper
+    if keeper is not None:
+        keeper.take(Batch.from_plain(msg.data))
+
+
+def on_drained(environment: Any, msg: Any, **_: Any) -> None:
+    """Worker to master: all books are closed."""
+    workers = environment.cable_run.workers
+    if isinstance(workers, RemoteWorkers):
+        workers.drained_by(msg.node_id, msg.data.get("shortage", ""))

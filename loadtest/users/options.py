@@ -1,0 +1,173 @@
+"""The option group "cable" of Locust's command line, and its values.
+
+Files and grammars are validated while the command line is parsed, so that a mistake ends the run with one line and exit
+code 2 before anything is forked, started or sent.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import math
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from loadtest.analysis import load_slo
+from loadtest.directory import read_identities
+from loadtest.errors import LoadtestError
+
+_T = TypeVar("_T")
+
+
+def _checked(check: Callable[[str], _T]) -> Callable[[str], _T]:
+    """Turn the toolkit's errors into argparse's, which print one line and exit with 2."""
+
+    @functools.wraps(check)
+    def parse(text: str) -> _T:
+        try:
+            return check(text)
+        except LoadtestError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
+
+
+def _number(minimum: float, *, above: bool = False, whole: bool = False) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        try:
+            value = int(text) if whole else float(text)
+        except ValueError:
+            kind = "a whole number" if whole else "a number"
+            raise argparse.ArgumentTypeError(f"{text!r} is not {kind}") from None
+        if not math.isfinite(value) or value < minimum or (above and value == minimum):
+            bound = f"above {minimum:g}" if above else f"{minimum:g} or more"
+            raise argparse.ArgumentTypeError(f"{text} is not {bound}")
+        return value
+
+    return parse
+
+
+def _rate(text: str) -> float:
+    """A rate, with or without the unit: ``10`` and ``10/s`` are the same."""
+    value: float = _number(0)(text.removesuffix("/s"))
+    return value
+
+
+@_checked
+def _identities(text: str) -> str:
+    read_identities(text)
+    return text
+
+
+@_checked
+def _slo(text: str) -> str:
+    load_slo(text)
+    return text
+
+
+def _report_dir(text: str) -> str:
+    path = Path(text)
+    existing = path
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        raise argparse.ArgumentTypeError(f"{existing} is not a folder: choose another --report-dir")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(
+            f"{existing} cannot be written to: give this user the right to, or choose another --report-dir"
+        )
+    return text
+
+
+def _run_id(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} cannot name a folder: use letters, digits, '.', '_' and '-', beginning with a letter or digit"
+        )
+    return text
+
+
+def _file(text: str) -> str:
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return text
+
+
+def add_options(parser: Any) -> None:
+    """Add the option group "cable" to Locust's parser. Called several times by Locust, so it keeps nothing.
+
+    Args:
+        parser: Locust's ``LocustArgumentParser``.
+    """
+    group = parser.add_argument_group("cable", "OneChat /cable load: who is simulated, what they do, how it is judged")
+
+    def add(flag: str, text: str, *, ui: bool = True, **kwargs: Any) -> None:
+        name = "LOADTEST_" + flag.removeprefix("--").upper().replace("-", "_")
+        action = group.add_argument(flag, env_var=name, help=text, **kwargs)
+        action.include_in_web_ui = ui
+
+    whole = functools.partial(_number, whole=True)
+    add("--agents", "Agents simulated", type=whole(0), default=50, metavar="N")
+    add("--contacts", "Contacts simulated", type=whole(0), default=5, metavar="M")
+    add("--members", "Agents that see an inbox (embedded server)", type=whole(1), default=10, metavar="K")
+    add("--accounts", "Accounts they are dealt to (embedded server)", type=whole(1), default=1, metavar="A")
+    add("--identities", "Who there is on the target (JSON lines)", type=_identities, metavar="FILE", ui=False)
+    add("--heartbeat", "Seconds between presence beats", type=_number(0, above=True), default=30.0, metavar="SECONDS")
+    add("--emit-rate", "Messages a second of the whole fleet, open loop", type=_rate, default=10.0, metavar="N/s")
+    add("--think-time", "Mean seconds from a question to its answer", type=_number(0), default=2.0, metavar="SECONDS")
+    add("--typing", "Seconds of typing before a message, 0 for none", type=_number(0), default=1.0, metavar="SECONDS")
+    add(
+        "--session",
+        "Mean seconds a contact stays before it leaves and comes back, 0 to stay",
+        type=_number(0),
+        default=0.0,
+        metavar="SECONDS",
+    )
+    add("--away", "Mean seconds a contact stays away", type=_number(0), default=5.0, metavar="SECONDS")
+    add(
+        "--deadline",
+        "Seconds within which a delivery must come",
+        type=_number(0, above=True),
+        default=10.0,
+        metavar="SECONDS",
+    )
+    add("--slo", "Limits that decide the verdict (TOML)", type=_slo, metavar="FILE", ui=False)
+    add("--report-dir", "Where run folders are made", type=_report_dir, default="reports", metavar="DIR", ui=False)
+    add("--run-id", "Name of the run's folder (default: file and time)", type=_run_id, metavar="NAME", ui=False)
+    add("--window", "Seconds of one window", type=_number(0.1), default=1.0, metavar="SECONDS")
+    add("--dialect", "Version of OneChat spoken", choices=("auto", "seed", "current"), default="auto")
+    add("--client", "Handshake as this client makes it", choices=("official", "seed"), default="official")
+    add(
+        "--reconnect",
+        "Back-off after a lost connection",
+        choices=("official", "chatwoot", "immediate", "none"),
+        default="official",
+    )
+    add("--cable-path", "Path of the cable", default="/cable", metavar="PATH")
+    add("--ca-file", "Trust this CA (PEM)", type=_file, metavar="FILE", ui=False)
+    add(
+        "--agent-expiry",
+        "Seconds the target shows an agent after its beat, if known",
+        type=_number(0, above=True),
+        metavar="SECONDS",
+    )
+    add(
+        "--contact-expiry",
+        "Seconds the target shows a contact after its beat, if known",
+        type=_number(0, above=True),
+        metavar="SECONDS",
+    )
+    add(
+        "--rest-timeout",
+        "Seconds after which a REST call is given up",
+        type=_number(0, above=True),
+        default=10.0,
+        metavar="SECONDS",
+    )
+    add("--seed", "Makes everything that is drawn", type=whole(0), default=0, metavar="N")
+    add("--max-users", "Refuse to run more users than this", type=whole(1), metavar="N")
+    add("--max-emit-rate", "Refuse to emit faster than this", type=_rate, metavar="N/s")
+    add("--allow-plaintext", "Send tokens over http:// off loopback", action="store_true", ui=False)

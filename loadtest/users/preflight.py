@@ -1,0 +1,90 @@
+"""One look at the target before a run: is there a cable, and does it welcome us."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from gevent.event import Event as Signal
+
+from loadtest.errors import TransportError
+from loadtest.transport.address import cable_endpoint
+from loadtest.transport.gevent_ws import Poller
+from loadtest.transport.interface import Closed
+
+_WELCOME_TIMEOUT_S = 5.0
+
+_REMEDIES = {
+    "dns": "Check the host's name in --host",
+    "refused": "Nothing listens there: check host and port in --host, and that the server runs",
+    "timeout": "The server did not answer in time: check host, port and firewalls",
+    "tls": "The certificate is not trusted: give its CA with --ca-file, and use the name it was issued for",
+    "http_404": "Action Cable answers 404 to a path that is not the cable and to an Origin that it does not allow: "
+    "check --cable-path, and allow the Origin of --host (or send none with --client seed)",
+    "subprotocol": "What answers is not Action Cable, or a proxy strips Sec-WebSocket-Protocol: try --client seed",
+}
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL names this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Listener:
+    """Waits for the welcome."""
+
+    def __init__(self) -> None:
+        self.done = Signal()
+        self.welcomed = False
+        self.closed: Closed | None = None
+
+    def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+        if b'"welcome"' in bytes(data[start:end]):
+            self.welcomed = True
+            self.done.set()
+
+    def on_protocol_error(self, kind: str, detail: str, arrival_ns: int) -> None:
+        self.done.set()
+
+    def on_closed(self, closed: Closed) -> None:
+        self.closed = closed
+        self.done.set()
+
+
+def preflight(host: str, options: Any) -> None:
+    """Open the cable once and wait for its welcome; no token is sent.
+
+    Args:
+        host: base URL of the target.
+        options: Locust's parsed options (``cable_path``, ``client``, ``ca_file``).
+
+    Raises:
+        UsageError: the URL is unusable.
+        TransportError: the cable cannot be opened or does not welcome us; says what to do.
+    """
+    endpoint = cable_endpoint(host, cable_path=options.cable_path, client=options.client, ca_file=options.ca_file)
+    poller = Poller()
+    listener = _Listener()
+    try:
+        poller.connect(endpoint, listener)
+        listener.done.wait(timeout=_WELCOME_TIMEOUT_S)
+    except TransportError as error:
+        remedy = _REMEDIES.get(error.kind)
+        if remedy is None:
+            raise
+        detail = f"{error.detail}. {remedy}" if error.detail else remedy
+        raise TransportError(error.kind, endpoint.url, detail) from None
+    finally:
+        poller.close()
+    if not listener.welcomed:
+        closed = f"closed with {listener.closed.code}" if listener.closed else f"silence for {_WELCOME_TIMEOUT_S:g} s"
+        raise TransportError(
+            "no_welcome", endpoint.url, f"{closed} instead of Action Cable's welcome: check --cable-path and the server"
+        )

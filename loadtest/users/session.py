@@ -1,0 +1,204 @@
+"""One visit: a socket, its subscription, its beats, until one side ends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import gevent
+from gevent.event import Event as Signal
+
+from loadtest.cable import (
+    CableConnection,
+    Confirmed,
+    Disconnected,
+    NoWelcome,
+    Rejected,
+    Stale,
+    Unconfirmed,
+    Welcomed,
+    agent_identifier,
+    contact_identifier,
+)
+from loadtest.collect import Receiver
+from loadtest.directory import Agent, Contact, Role
+from loadtest.errors import TransportError
+
+if TYPE_CHECKING:
+    from loadtest.transport.interface import Socket
+    from loadtest.users.fleet import Fleet
+    from loadtest.users.heartbeat import Beater
+
+Ending = Literal["left", "refused", "no_welcome", "rejected", "unconfirmed", "stale", "disconnected", "dropped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a visit ended.
+
+    Attributes:
+        ending: ``left`` by plan; ``refused`` before the socket was open; the rest as the protocol names them.
+        confirmed: whether the subscription had been confirmed.
+        reconnect: False when the server asked not to come back.
+        closed: whether the socket was closed by the peer (a back-off counts from that).
+        detail: what the network or the server said.
+    """
+
+    ending: Ending
+    confirmed: bool = False
+    reconnect: bool = True
+    closed: bool = False
+    detail: str = ""
+
+
+class Session:
+    """A user's connection; used for one visit.
+
+    Args:
+        fleet: the process's users and what they share.
+        identity: number of the identity.
+        who: the identity.
+    """
+
+    def __init__(self, fleet: Fleet, identity: int, who: Agent | Contact) -> None:
+        self._fleet = fleet
+        self._who = who
+        self.identity = identity
+        self.role: Role = "agent" if isinstance(who, Agent) else "contact"
+        if isinstance(who, Agent):
+            self.identifier = agent_identifier(who.pubsub_token, who.account_id, who.user_id)
+        else:
+            self.identifier = contact_identifier(who.pubsub_token)
+        self._socket: Socket | None = None
+        self._receiver: Receiver | None = None
+        self._beater: Beater | None = None
+        self._over = Signal()
+        self._gone = Signal()
+        self._welcomed = Signal()
+        self._outcome: Outcome | None = None
+        self._confirmed = False
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the subscription stands."""
+        return self._confirmed and self._outcome is None
+
+    def visit(self, stay_s: float | None) -> Outcome:
+        """Connect, subscribe, and stay.
+
+        Args:
+            stay_s: seconds to stay once confirmed, or None to stay until the visit is ended otherwise.
+
+        Returns:
+            How it ended; the socket is closed by then.
+        """
+        fleet = self._fleet
+        began_ns = fleet.clock.now_ns()
+        try:
+            with fleet.connecting:
+                self._open(began_ns)
+        except TransportError as error:
+            fleet.collector.count("cable.connect_failed", error.kind, self.role)
+            fleet.failed(error)
+            return Outcome("refused", detail=str(error))
+        try:
+            self._over.wait(timeout=stay_s)
+            if self._outcome is None:
+                self._outcome = Outcome("left", confirmed=self._confirmed)
+            return self._outcome
+        finally:
+            self._part(began_ns)
+
+    def _open(self, began_ns: int) -> None:
+        fleet = self._fleet
+        cable = CableConnection(
+            confirm_timeout_s=fleet.settings.confirm_timeout_s, stale_after_s=fleet.settings.stale_after_s
+        )
+        self._receiver = Receiver(
+            fleet.collector, cable, self.identity, self.role, self.identifier, self._on_event, self._on_closed
+        )
+        cable.opened(fleet.clock.now_ns())
+        self._socket = fleet.connect(self._receiver)
+        fleet.watch(self._receiver)
+        self._welcomed.wait(timeout=fleet.settings.confirm_timeout_s)
+        if self._welcomed.is_set() and self._outcome is None:
+            at_ns = fleet.clock.now_ns()
+            fleet.collector.count("cable.connects", "", self.role)
+            fleet.collector.duration("connect", "", self.role, at_ns, at_ns - began_ns)
+            self._send(cable.subscribe(self.identifier, at_ns))
+        elif self._outcome is None:
+            self._end(Outcome("no_welcome"))
+
+    def _send(self, text: str) -> int | None:
+        socket = self._socket
+        if socket is None or not socket.is_open:
+            return None
+        try:
+            return socket.send_text(text)
+        except TransportError:  # it closed under us; on_closed says how
+            return None
+
+    def _beat(self) -> None:
+        receiver = self._receiver
+        if receiver is None or not self.is_confirmed:
+            return
+        sent_ns = self._send(receiver.cable.perform(self.identifier, "update_presence"))
+        if sent_ns is not None:
+            receiver.beat_sent(sent_ns)
+
+    def _part(self, began_ns: int) -> None:
+        fleet = self._fleet
+        receiver, socket = self._receiver, self._socket
+        if self._beater is not None:
+            self._beater.cancel()
+        fleet.offline(self)
+        if receiver is not None:
+            fleet.unwatch(receiver)
+        if socket is not None and not self._gone.is_set():
+            socket.close(timeout_s=fleet.settings.close_timeout_s)
+            # a killed greenlet waits no further: the transport's own timer ends the close handshake
+            if self._outcome is not None:
+                self._gone.wait(timeout=fleet.settings.close_timeout_s + 1.0)
+
+    # -- in the hub --------------------------------------------------------------------------------------------------
+
+    def _end(self, outcome: Outcome) -> None:
+        if self._outcome is None:
+            self._outcome = outcome
+            self._over.set()
+            self._welcomed.set()
+
+    def _on_event(self, event: Any) -> None:
+        if isinstance(event, Welcomed):
+            self._welcomed.set()
+        elif isinstance(event, Confirmed):
+            if not self._confirmed:
+                self._confirmed = True
+                self._beater = self._fleet.heartbeats.add(self._beat)
+                gevent.get_hub().loop.run_callback(self._fleet.online, self)
+        elif isinstance(event, Rejected):
+            self._fleet.collector.count("cable.rejected", "", self.role)
+            self._end(Outcome("rejected", reconnect=False))
+        elif isinstance(event, Unconfirmed):
+            self._end(Outcome("unconfirmed"))
+        elif isinstance(event, Stale):
+            self._end(Outcome("stale", confirmed=self._confirmed))
+        elif isinstance(event, NoWelcome):
+            self._end(Outcome("no_welcome"))
+        elif isinstance(event, Disconnected):
+            self._end(
+                Outcome(
+                    "disconnected",
+                    confirmed=self._confirmed,
+                    reconnect=event.reconnect,
+                    closed=True,
+                    detail=event.reason or "",
+                )
+            )
+
+    def _on_closed(self, code: int, reason: str, by_us: bool, at_ns: int) -> None:
+        name = "by_us" if by_us else (self._outcome.detail if self._outcome and self._outcome.detail else str(code))
+        if self._confirmed or not by_us:
+            self._fleet.collector.count("cable.disconnects", name, self.role)
+        self._gone.set()
+        self._end(Outcome("dropped", confirmed=self._confirmed, closed=True, detail=f"{code} {reason}".strip()))

@@ -1,0 +1,25 @@
+"""A help desk: agents and contacts in its usual proportion, chatting, typing, coming and going.
+
+locust -f locustfiles/mixed.py --headless                       a minute on the embedded server
+"""
+
+import locust
+
+import loadtest.plugin  # noqa: F401 - registers options, collectors, report and verdict
+from loadtest.users import AgentUser, ContactUser
+
+
+@locust.events.init_command_line_parser.add_listener
+def defaults(parser, **_):
+    """Five contacts online per agent; the command line overrides all of it."""
+    parser.set_defaults(
+        agents=20, contacts=100, members=10, emit_rate=10.0, session=120.0, run_time="60s", spawn_rate=40
+    )
+
+
+class Agent(AgentUser):
+    """Answers the contacts of its inboxes."""
+
+
+class Contact(ContactUser):
+    """Asks, reads the answer, leaves, comes back."""

@@ -1,0 +1,109 @@
+"""Who is simulated, and which plans are refused before anything starts."""
+
+from argparse import Namespace
+
+import pytest
+from locust import events
+from locust.argument_parser import get_parser
+
+from loadtest.errors import UsageError
+from loadtest.plugin import preparation
+from loadtest.users import AgentUser, ContactUser
+
+
+class _Agent(AgentUser):
+    abstract = True
+
+
+class _Contact(ContactUser):
+    abstract = True
+
+
+BOTH = [_Agent, _Contact]
+
+
+@pytest.fixture
+def options():
+    """The options of a locustfile whose own defaults are 50 agents and 5 contacts."""
+
+    def defaults(parser, **_):
+        parser.set_defaults(agents=50, contacts=5)
+
+    events.init_command_line_parser.add_listener(defaults)
+    yield get_parser(default_config_files=[]).parse_args([])
+    events.init_command_line_parser.remove_listener(defaults)
+
+
+@pytest.mark.parametrize(
+    ("users", "expected"), [(None, (50, 5)), (55, (50, 5)), (110, (100, 10)), (11, (10, 1)), (2, (1, 1)), (1, (1, 0))]
+)
+def test_users_alone_are_split_by_the_locustfiles_ratio(options, users, expected):
+    """``-u`` without a population keeps the proportion of the locustfile."""
+    options.num_users = users
+
+    assert preparation.planned_population(options, BOTH) == expected
+
+
+def test_a_kind_without_a_user_class_is_not_simulated(options):
+    """A locustfile with contacts only simulates contacts only."""
+    assert preparation.planned_population(options, [_Contact]) == (0, 5)
+
+
+def test_users_and_population_must_agree(options):
+    """``-u`` that contradicts a given population is refused with both numbers."""
+    options.agents, options.num_users = 7, 100
+
+    with pytest.raises(UsageError, match="100 users, but 7 agents and 5 contacts"):
+        preparation.planned_population(options, BOTH)
+
+
+def test_nobody_is_nobody(options):
+    """A run without users is refused."""
+    options.agents = options.contacts = 0
+
+    with pytest.raises(UsageError, match="no users"):
+        preparation.planned_population(options, BOTH)
+
+
+@pytest.mark.parametrize(("limit", "value"), [("max_users", 54), ("max_emit_rate", 9.5)])
+def test_brakes_refuse_a_plan_beyond_them(options, limit, value):
+    """A plan that exceeds what was allowed does not start."""
+    setattr(options, limit, value)
+
+    with pytest.raises(UsageError, match="allowed"):
+        preparation.apply_brakes(options, 55)
+
+
+@pytest.mark.parametrize("host", ["http://chat.example.com", "ws://192.0.2.7:3000"])
+def test_tokens_do_not_leave_this_machine_in_plain_text(options, host):
+    """http:// off loopback needs to be asked for."""
+    with pytest.raises(UsageError, match="unencrypted"):
+        preparation.check_host(host, options)
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1:3000", "http://localhost", "http://[::1]:9", "https://example.com"])
+def test_loopback_and_tls_are_fine(options, host):
+    """Nobody but this machine reads loopback, and TLS is encrypted."""
+    assert preparation.check_host(host, options) is None
+
+
+def test_a_target_needs_identities(options):
+    """Without identities nobody can subscribe, and the error says how to get an example."""
+    with pytest.raises(UsageError, match="identities") as caught:
+        preparation.identities_for(options, 1, 1)
+
+    assert "loadtest serve --identities" in caught.value.remedy
+
+
+@pytest.mark.parametrize(("rate", "timeout_s", "expected"), [(0, 10, 32), (10, 10, 300), (1000, 10, 2048)])
+def test_the_pool_holds_what_littles_law_asks(rate, timeout_s, expected):
+    """The pool is at least rate x timeout for messages and their typing, within bounds."""
+    assert preparation.pool_size(rate, timeout_s) == expected
+
+
+def test_settings_travel_as_plain_types(options):
+    """Settings survive the way to a worker."""
+    settings = preparation.fleet_settings(options, "abc123")
+
+    assert type(settings).from_plain(settings.to_plain()) == settings
+    assert isinstance(options, Namespace)
