@@ -1,0 +1,149 @@
+"""Who is subscribed to what, and the one place where a broadcast meets the sockets.
+
+A room is a pubsub token, as upstream's streams are (``stream_from pubsub_token``). Every delivery passes through one
+callable (:data:`Deliver`), so that faults can be laid over it without touching anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from loadtest.directory import Agent, Contact, Role
+from loadtest.refserver.frames import message_prefix, message_suffix, text_header
+
+
+class Outlet(Protocol):
+    """A connection that takes frames without ever blocking."""
+
+    def write(self, frame: bytes) -> bool:
+        """Hand a whole frame over; False when the connection is gone."""
+
+
+class Subscription:
+    """A confirmed subscription.
+
+    Attributes:
+        identifier: as the client wrote it, opaque, echoed byte for byte.
+        identity: who subscribed.
+        role: what it is.
+        account_id: the account subscribed with.
+        outlet: the connection it lives on.
+        prefix: what stands before the body in its messages, encoded once.
+    """
+
+    __slots__ = ("account_id", "identifier", "identity", "outlet", "prefix", "role")
+
+    def __init__(self, identifier: str, identity: Agent | Contact, account_id: int, outlet: Outlet) -> None:
+        self.identifier = identifier
+        self.identity = identity
+        self.role: Role = "agent" if isinstance(identity, Agent) else "contact"
+        self.account_id = account_id
+        self.outlet = outlet
+        self.prefix = message_prefix(identifier)
+
+    @property
+    def identity_id(self) -> int:
+        """OneChat's id of the user or contact."""
+        return self.identity.user_id if isinstance(self.identity, Agent) else self.identity.contact_id
+
+    def send(self, suffix: bytes) -> bool:
+        """Send one message whose encoded rest is ``suffix``; False when the connection is gone."""
+        return self.outlet.write(text_header(len(self.prefix) + len(suffix)) + self.prefix + suffix)
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """One event on its way to its audience.
+
+    Attributes:
+        event: name on the wire.
+        suffix: the encoded body with what follows it, the same bytes for every socket.
+        account_id: the account it belongs to.
+        conversation_id: display id of its conversation, 0 where there is none.
+        inbox_id: the conversation's inbox, 0 where there is none.
+        text: the text it carries, whose start holds the emission's mark; empty where it carries none.
+    """
+
+    event: str
+    suffix: bytes
+    account_id: int
+    conversation_id: int = 0
+    inbox_id: int = 0
+    text: str = ""
+
+    @classmethod
+    def of(
+        cls, event: str, data: object, account_id: int, *, conversation_id: int = 0, inbox_id: int = 0, text: str = ""
+    ) -> Broadcast:
+        """Encode an event's data, once for all receivers."""
+        return cls(event, message_suffix(event, data), account_id, conversation_id, inbox_id, text)
+
+
+Deliver: TypeAlias = Callable[[Broadcast, Sequence[Subscription]], int]
+"""Takes a broadcast and the subscriptions it is for; returns how many frames it handed to connections by its return."""
+
+
+def deliver_now(broadcast: Broadcast, audience: Sequence[Subscription]) -> int:
+    """Hand the broadcast to every connection at once, in order.
+
+    Nothing is awaited: what a slow reader does not take waits in its own transport's buffer, unbounded as upstream's.
+    """
+    suffix = broadcast.suffix
+    size = len(suffix)
+    headers: dict[int, bytes] = {}  # by prefix length: few differ, and most audiences know one
+    handed = 0
+    for subscription in audience:
+        prefix = subscription.prefix
+        length = len(prefix)
+        header = headers.get(length)
+        if header is None:
+            header = headers[length] = text_header(length + size)
+        handed += subscription.outlet.write(header + prefix + suffix)
+    return handed
+
+
+class Rooms:
+    """All subscriptions by token.
+
+    Args:
+        deliver: what every delivery passes through.
+    """
+
+    __slots__ = ("_deliver", "_rooms", "broadcasts", "deliveries", "subscriptions")
+
+    def __init__(self, deliver: Deliver = deliver_now) -> None:
+        self._deliver = deliver
+        self._rooms: dict[str, list[Subscription]] = {}
+        self.broadcasts = 0
+        self.deliveries = 0
+        self.subscriptions = 0
+
+    def join(self, subscription: Subscription) -> None:
+        """Let the subscription receive what goes to its identity's token."""
+        self._rooms.setdefault(subscription.identity.pubsub_token, []).append(subscription)
+        self.subscriptions += 1
+
+    def leave(self, subscription: Subscription) -> None:
+        """End what :meth:`join` began; a subscription that is not here is a programming error (ValueError)."""
+        token = subscription.identity.pubsub_token
+        room = self._rooms.get(token, [])
+        room.remove(subscription)
+        if not room:
+            del self._rooms[token]
+        self.subscriptions -= 1
+
+    def audience(self, tokens: Iterable[str]) -> list[Subscription]:
+        """The subscriptions of these tokens, in their order; each token is to be given once."""
+        found: list[Subscription] = []
+        for token in tokens:
+            room = self._rooms.get(token)
+            if room is not None:
+                found += room
+        return found
+
+    def broadcast(self, broadcast: Broadcast, tokens: Iterable[str]) -> None:
+        """Send an event to every subscription of these tokens."""
+        self.broadcasts += 1
+        self.deliveries += self._deliver(broadcast, self.audience(tokens))

@@ -1,0 +1,93 @@
+"""Everything the reference server can be told, and its form as command-line arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from loadtest.directory import Population
+from loadtest.errors import UsageError
+from loadtest.refserver.dialect import DIALECTS, Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How to serve, and whom.
+
+    Attributes:
+        population: the identities to make up.
+        seed: makes their tokens.
+        host_address: address to listen on.
+        port: TCP port, 0 for any free one.
+        dialect: name of the version spoken.
+        agent_expiry_s: overrides the dialect's presence expiry of agents.
+        contact_expiry_s: overrides the dialect's presence expiry of contacts.
+        ping_interval_s: seconds between two pings; upstream's ``BEAT_INTERVAL`` is 3.
+        identities_path: file to write the identities to, or None.
+        exit_on_stdin_eof: end as soon as standard input does.
+
+    Raises:
+        UsageError: a value that cannot be served with.
+    """
+
+    population: Population = field(default_factory=lambda: Population(agents=100, contacts=100, members=100))
+    seed: int = 0
+    host_address: str = "127.0.0.1"
+    port: int = 0
+    dialect: str = "seed"
+    agent_expiry_s: float | None = None
+    contact_expiry_s: float | None = None
+    ping_interval_s: float = 3.0
+    identities_path: str | None = None
+    exit_on_stdin_eof: bool = False
+
+    def __post_init__(self) -> None:
+        if self.dialect not in DIALECTS:
+            raise UsageError(
+                f"unknown dialect {self.dialect!r}", where="--dialect", remedy=f"Give one of: {', '.join(DIALECTS)}"
+            )
+        if not 0 <= self.port <= 65535:
+            raise UsageError(
+                f"port {self.port} does not exist", where="--port", remedy="Give 1 to 65535, or 0 for any free one"
+            )
+        for option, value in (
+            ("--agent-expiry", self.agent_expiry_s),
+            ("--contact-expiry", self.contact_expiry_s),
+            ("--ping-interval", self.ping_interval_s),
+        ):
+            # Written so that a NaN is refused too.
+            if value is not None and not 0 < value < float("inf"):
+                raise UsageError(f"{value} s is no duration", where=option, remedy="Give a number of seconds above 0")
+
+    @property
+    def rules(self) -> Dialect:
+        """The dialect spoken."""
+        return DIALECTS[self.dialect]
+
+    @property
+    def agent_presence_s(self) -> float:
+        """Presence expiry of agents in force, in seconds."""
+        return self.rules.agent_expiry_s if self.agent_expiry_s is None else self.agent_expiry_s
+
+    @property
+    def contact_presence_s(self) -> float:
+        """Presence expiry of contacts in force, in seconds."""
+        return self.rules.contact_expiry_s if self.contact_expiry_s is None else self.contact_expiry_s
+
+    def to_argv(self) -> list[str]:
+        """Arguments from which ``python -m loadtest.refserver`` builds settings equal to these."""
+        options: dict[str, object] = {
+            "agents": self.population.agents,
+            "contacts": self.population.contacts,
+            "members": self.population.members,
+            "accounts": self.population.accounts,
+            "seed": self.seed,
+            "host-address": self.host_address,
+            "port": self.port,
+            "dialect": self.dialect,
+            "agent-expiry": self.agent_expiry_s,
+            "contact-expiry": self.contact_expiry_s,
+            "ping-interval": self.ping_interval_s,
+            "identities": self.identities_path,
+        }
+        argv = [f"--{name}={value}" for name, value in options.items() if value is not None]
+        return [*argv, "--exit-on-stdin-eof"] if self.exit_on_stdin_eof else argv
