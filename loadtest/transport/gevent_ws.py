@@ -1,0 +1,388 @@
+"""WebSockets of a run: one epoll for all of a process's connections, watched by one gevent watcher.
+
+No greenlet, no watcher and no protocol object per connection; a greenlet is only needed to connect.
+Each turn serves a bounded number of ready sockets, then gevent's other greenlets run.
+A frame is stamped right after the read that completed it, recognised in place and handed to its connection's handler,
+in the hub.
+
+Works with and without gevent's monkey patching: patched originals are asked for where they are needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import ssl
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import gevent.lock
+import gevent.monkey
+import gevent.socket
+
+from loadtest.errors import TransportError
+from loadtest.transport.connection import READABLE, WRITABLE, Timer, WebSocket
+from loadtest.transport.handshake import OpeningHandshake, shown_address, split_url
+from loadtest.transport.interface import Endpoint, Handler
+from loadtest.transport.names import AddressBook, SockAddr
+from loadtest.transport.tls import TlsStream
+
+READ_BYTES = 16 * 1024
+"""One read a socket and turn, so that a flooded socket does not keep the others waiting."""
+
+_FRAMES_A_TURN = 2048  # a few ms of work: beyond it the rest of the batch waits for the next turn
+_READ = 1  # what a gevent io watcher calls readable
+
+
+class Poller:
+    """All connections of one process.
+
+    The epoll is made by the first connection, in the process that uses it; a poller inherited over a fork forgets the
+    parent's connections.
+
+    Args:
+        batch: most ready sockets served a turn.
+        on_handler_error: called in the hub with an exception that a handler raised; that connection is cut.
+
+    Attributes:
+        turns: how often the hub has called.
+        frames: messages handed on.
+        bytes: received, before decryption.
+        max_batch: most sockets found ready in a turn.
+        handler_errors: exceptions that handlers raised.
+    """
+
+    def __init__(self, *, batch: int = 256, on_handler_error: Callable[[Exception], None] | None = None) -> None:
+        self.batch = batch
+        self.turns = 0
+        self.frames = 0
+        self.bytes = 0
+        self.max_batch = 0
+        self.handler_errors = 0
+        self._on_handler_error = on_handler_error or _Printed()
+        self._sockets: dict[int, WebSocket] = {}
+        self._left_over: list[tuple[int, int]] = []
+        self._buffer = bytearray(READ_BYTES)
+        self._plain = bytearray(READ_BYTES)
+        self._addresses = AddressBook(_lookup, gevent.lock.RLock())
+        self._pid = 0
+        self._epoll: Any = None
+        self._watcher: Any = None
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open or closing."""
+        return len(self._sockets)
+
+    def connect(self, endpoint: Endpoint, handler: Handler) -> WebSocket:
+        """Open a connection; to be called from a greenlet, which waits.
+
+        The handler hears nothing before this has returned and its greenlet has waited or ended, so that it can be
+        given the connection first.
+
+        Args:
+            endpoint: where, and how to present oneself.
+            handler: what the connection calls, in the hub.
+
+        Raises:
+            TransportError: ``dns``, ``refused``, ``timeout``, ``reset``, ``unreachable``, ``tls``, ``http_<status>``,
+                ``subprotocol``, ``handshake``; ``no_files`` and ``no_ports`` when this machine is out of descriptors
+                or local ports.
+        """
+        self._own()
+        opening = _Opening(endpoint, self._addresses)
+        opening.run()
+        raw = gevent.monkey.get_original("socket", "socket")
+        sock = raw(opening.family, socket.SOCK_STREAM, 0, opening.sock.detach())
+        connection = WebSocket(self, handler, sock, opening.address, subprotocol=opening.subprotocol, tls=opening.tls)
+        self._epoll.register(connection.fileno(), READABLE)
+        if not self._sockets:
+            self._watcher.start(self._turn)
+        self._sockets[connection.fileno()] = connection
+        if opening.rest:
+            connection.hold(opening.rest, opening.arrival_ns)
+            gevent.get_hub().loop.run_callback(self._deliver_held, connection)
+        return connection
+
+    def close(self) -> None:
+        """Cut every connection and free the epoll; the next :meth:`connect` makes a new one."""
+        for connection in list(self._sockets.values()):
+            connection.abort()
+        self._release()
+
+    def watch(self, fd: int, events: int) -> None:
+        """Report ``events`` of a connection's descriptor from now on."""
+        self._epoll.modify(fd, events)
+
+    def forget(self, fd: int) -> None:
+        """A connection is about to close its descriptor."""
+        del self._sockets[fd]
+        self._epoll.unregister(fd)
+        if not self._sockets:
+            self._watcher.stop()
+
+    def start_timer(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call ``callback`` once in the hub, ``seconds`` from now."""
+        timer: Any = gevent.get_hub().loop.timer(seconds)
+        timer.start(callback)
+        started: Timer = timer
+        return started
+
+    def report(self, error: Exception) -> None:
+        """Count a handler's exception and pass it on; what the callback raises is printed, for others wait."""
+        self.handler_errors += 1
+        try:
+            self._on_handler_error(error)
+        except Exception as second:
+            traceback.print_exception(second)
+
+    def _turn(self) -> None:
+        """Serve the ready sockets: the watcher's callback, in the hub."""
+        if self._pid != os.getpid():
+            self._release()
+            return
+        ready = self._left_over or self._epoll.poll(0, self.batch)
+        self.turns += 1
+        if len(ready) > self.max_batch:
+            self.max_batch = len(ready)
+        connection_of = self._sockets.get
+        buffer, plain = self._buffer, self._plain
+        frames = served = 0
+        for fd, events in ready:
+            served += 1
+            connection = connection_of(fd)
+            if connection is None:
+                continue
+            try:
+                if events & WRITABLE:
+                    connection.flush()
+                if events != WRITABLE:
+                    frames += connection.receive(buffer, plain)
+            except Exception as error:
+                self.report(error)
+                connection.abort()
+            if frames >= _FRAMES_A_TURN:
+                break
+        self._left_over = ready[served:]
+        self.frames += frames
+
+    def _deliver_held(self, connection: WebSocket) -> None:
+        try:
+            self.frames += connection.deliver_held()
+        except Exception as error:
+            self.report(error)
+            connection.abort()
+
+    def _own(self) -> None:
+        if self._pid == os.getpid():
+            return
+        self._release()
+        self._epoll = gevent.monkey.get_original("select", "epoll")()
+        self._watcher = gevent.get_hub().loop.io(self._epoll.fileno(), _READ)
+        self._pid = os.getpid()
+
+    def _release(self) -> None:
+        if self._epoll is None:
+            return
+        for connection in self._sockets.values():
+            connection.disown()
+        self._sockets.clear()
+        self._left_over = []
+        self._watcher.stop()
+        self._watcher.close()
+        self._epoll.close()
+        self._epoll = self._watcher = None
+        self._pid = 0
+
+
+class _Opening:
+    """One attempt to connect: resolve, dial, encrypt, upgrade, all within the endpoint's time."""
+
+    __slots__ = (
+        "_book",
+        "_endpoint",
+        "_stage",
+        "_uri",
+        "address",
+        "arrival_ns",
+        "family",
+        "rest",
+        "sock",
+        "subprotocol",
+        "tls",
+    )
+
+    def __init__(self, endpoint: Endpoint, book: AddressBook) -> None:
+        self._endpoint = endpoint
+        self._uri = split_url(endpoint.url)
+        self._book = book
+        self._stage = "resolving the name"
+        self.sock: Any = None
+        self.family = socket.AF_INET
+        self.address: SockAddr = ()
+        self.tls: TlsStream | None = None
+        self.subprotocol: str | None = None
+        self.rest = b""
+        self.arrival_ns = 0
+
+    def run(self) -> None:
+        """Connect.
+
+        Raises:
+            TransportError: it did not come about.
+        """
+        limit = gevent.Timeout(self._endpoint.connect_timeout_s)
+        try:
+            with limit:
+                self._dial()
+                if self._uri.secure:
+                    self._encrypt()
+                self._upgrade()
+        except BaseException as error:
+            if self.sock is not None:
+                self.sock.close()
+            if error is limit:
+                raise self._error(
+                    "timeout", f"no connection within {self._endpoint.connect_timeout_s:g} s, while {self._stage}"
+                ) from None
+            if isinstance(error, OSError):
+                raise self._network_error(error) from error
+            raise
+
+    def _dial(self) -> None:
+        host, port = self._uri.host, self._uri.port
+        deadline_s = time.monotonic() + self._endpoint.connect_timeout_s
+        addresses = self._book.addresses(host, port)
+        self._stage = "connecting to " + host
+        for index, (self.family, self.address) in enumerate(addresses):
+            try:
+                self.sock = gevent.socket.socket(self.family, socket.SOCK_STREAM)
+                left_s = deadline_s - time.monotonic()
+                self.sock.settimeout(max(left_s, 0.0) / (len(addresses) - index) or None)
+                self.sock.connect(self.address)
+            except OSError:
+                self._book.doubt(host, port)
+                if index == len(addresses) - 1:
+                    raise
+                if self.sock is not None:
+                    self.sock.close()
+                continue
+            self.sock.settimeout(None)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return
+
+    def _encrypt(self) -> None:
+        context = self._endpoint.ssl_context
+        if context is None:
+            raise self._error("tls", "a wss:// endpoint without a TLS context; make it with cable_endpoint()")
+        self._stage = "agreeing on TLS"
+        self.tls = TlsStream(context, self._uri.host)
+        try:
+            while True:
+                done = self.tls.handshake()
+                if out := self.tls.outgoing():
+                    self.sock.sendall(out)
+                if done:
+                    return
+                self.tls.receive(self._received())
+        except ssl.SSLError:
+            with contextlib.suppress(OSError):  # the alert is a courtesy; the error is raised either way
+                self.sock.sendall(self.tls.outgoing())
+            raise
+
+    def _upgrade(self) -> None:
+        self._stage = "waiting for the answer to the upgrade"
+        handshake = OpeningHandshake(self._endpoint)
+        request = handshake.request
+        if self.tls is not None:
+            self.tls.write(request)
+            request = self.tls.outgoing()
+        self.sock.sendall(request)
+        rest: bytes | None = None
+        while rest is None:
+            data = self.sock.recv(READ_BYTES)
+            self.arrival_ns = time.monotonic_ns()
+            if self.tls is not None:
+                data = self._decrypted(self.tls, data)
+            elif not data:
+                data = None
+            if data is None:
+                raise handshake.cut()
+            rest = handshake.feed(data)
+        self.rest = rest
+        self.subprotocol = handshake.subprotocol
+
+    def _decrypted(self, tls: TlsStream, data: bytes) -> bytes | None:
+        """The plain text of what was received, or None at the end of the stream."""
+        if not data:
+            return None
+        tls.receive(data)
+        buffer = bytearray(READ_BYTES)
+        plain = b""
+        while (size := tls.read_into(buffer)) is not None:
+            if size == 0:
+                return plain or None
+            plain += buffer[:size]
+        return plain
+
+    def _received(self) -> bytes:
+        data: bytes = self.sock.recv(READ_BYTES)
+        if not data:
+            raise ConnectionResetError(
+                errno.ECONNRESET,
+                "the server closed the connection while agreeing on TLS; is this the port that speaks TLS?",
+            )
+        return data
+
+    def _network_error(self, error: OSError) -> TransportError:
+        detail = error.strerror or str(error)
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return self._error(
+                "tls",
+                f"the server's certificate is not trusted: {error.verify_message}; if an authority of your own signed"
+                " it, name its PEM file in SSL_CERT_FILE",
+            )
+        if isinstance(error, ssl.SSLError):
+            return self._error("tls", f"{error.reason or detail}; is this the port that speaks TLS?")
+        if isinstance(error, socket.gaierror):
+            return self._error("dns", detail)
+        if isinstance(error, ConnectionRefusedError):
+            return self._error("refused", f"{detail}; nothing listens there")
+        if isinstance(error, TimeoutError):
+            return self._error("timeout", f"no connection within its time, while {self._stage}")
+        if isinstance(error, ConnectionError):
+            return self._error("reset", detail)
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            return self._error("no_files", f"{detail}; raise the limit with ulimit -n, or use more workers")
+        if error.errno == errno.EADDRNOTAVAIL:
+            return self._error("no_ports", f"{detail}; this address has no local port left towards the target")
+        return self._error("unreachable", detail)
+
+    def _error(self, kind: str, detail: str) -> TransportError:
+        return TransportError(kind, shown_address(self._endpoint.url), detail)
+
+
+class _Printed:
+    """Prints handlers' exceptions to stderr, each raising line once."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, str, int | None]] = set()
+
+    def __call__(self, error: Exception) -> None:
+        frames = traceback.extract_tb(error.__traceback__)
+        place = (type(error).__name__, frames[-1].filename, frames[-1].lineno) if frames else (str(error), "", None)
+        if place not in self._seen:
+            self._seen.add(place)
+            sys.stderr.write("The handler of a connection failed, and the connection was cut (shown once):\n")
+            traceback.print_exception(error)
+
+
+def _lookup(host: str, port: int) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = gevent.socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+    return found

@@ -1,0 +1,97 @@
+"""What a transport gives and calls: shared by the gevent transport of a run and the in-memory one of tests."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where and how to open a WebSocket.
+
+    Attributes:
+        url: ``ws://`` or ``wss://`` URL of the cable.
+        origin: value of the Origin header, or None to send none.
+        subprotocols: offered in this order; empty offers none (the seed's own snippet).
+        ssl_context: the one shared, verifying context; needed for ``wss://``.
+        headers: further handshake headers; may hold secrets, so it is left out of ``repr``.
+        connect_timeout_s: bound on name resolution, TCP, TLS and upgrade together.
+    """
+
+    url: str
+    origin: str | None = None
+    subprotocols: tuple[str, ...] = ()
+    ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    connect_timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """How a connection ended.
+
+    Attributes:
+        code: the close code received, or 1006 when the peer closed without a close frame.
+        reason: the close frame's text, empty when there was none.
+        by_us: whether this side began it.
+        at_ns: monotonic time at which it was seen.
+    """
+
+    code: int
+    reason: str
+    by_us: bool
+    at_ns: int
+
+
+class Handler(Protocol):
+    """What a transport calls as things arrive: in the hub, so it must neither block nor switch greenlets."""
+
+    def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+        """A whole text message stands in ``data[start:end]``, valid only during the call.
+
+        Args:
+            data: the receive buffer.
+            start: first byte of the message.
+            end: one past its last byte.
+            arrival_ns: monotonic time at which the read that completed it returned, before any parsing.
+        """
+
+    def on_protocol_error(self, kind: str, detail: str, arrival_ns: int) -> None:
+        """The peer broke RFC 6455 or sent a binary message; called before ``on_closed`` where that follows."""
+
+    def on_closed(self, closed: Closed) -> None:
+        """The connection is gone; called exactly once, nothing follows."""
+
+
+class Socket(Protocol):
+    """An open connection."""
+
+    @property
+    def peer(self) -> str:
+        """``address:port`` spoken to."""
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol the server chose."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether text can still be sent."""
+
+    def send_text(self, text: str) -> int:
+        """Send one text message without blocking; what the kernel does not take is queued.
+
+        Returns:
+            Monotonic nanoseconds at the hand-over.
+
+        Raises:
+            TransportError: ``closed``, when the connection is no longer open.
+        """
+
+    def close(self, code: int = 1000, reason: str = "", timeout_s: float = 2.0) -> None:
+        """Begin the close handshake; ``on_closed`` comes when the peer answers or ``timeout_s`` is over."""
+
+    def abort(self) -> None:
+        """Cut the connection at once, without a close frame."""
