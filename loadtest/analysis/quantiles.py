@@ -1,0 +1,155 @@
+"""Percentiles of windowed histograms, with their intervals.
+
+A :class:`Pool` is one metric over a set of windows: the merged histogram for estimates (HdrHistogram's definition of a
+percentile) and the windows' bucket counts for intervals. Samples that never came can be added as infinite, so that a
+target cannot improve a percentile by dropping its slow deliveries.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadtest.analysis.bootstrap import MIN_WINDOWS, margin, required_n
+from loadtest.analysis.model import Estimate, Interval
+from loadtest.metrics.histogram import Histogram
+
+MS_PER_US = 1e-3
+S_PER_US = 1e-6
+
+
+class Pool:
+    """One metric over a set of windows.
+
+    Args:
+        positions: for each histogram, the place of its window among the windows, shape (histograms,).
+        hists: the histograms, microseconds.
+        windows: how many windows there are, those without a histogram included.
+        lost: samples per window that never came, shape (windows,); they count as infinite.
+
+    Attributes:
+        n: samples that came.
+        max_us: the largest sample, exactly; None when there is none.
+    """
+
+    def __init__(
+        self,
+        positions: NDArray[np.int64],
+        hists: Sequence[Histogram],
+        windows: int,
+        lost: NDArray[np.float64] | None = None,
+    ) -> None:
+        parts = [hist.parts() for hist in hists]
+        filled = [part for part in parts if part.index.size]
+        self._windows = windows
+        self._lost = np.zeros(windows) if lost is None else lost
+        self._overflow = np.bincount(positions, [part.overflow for part in parts], windows) if parts else self._lost * 0
+        bucket = np.concatenate([part.index for part in filled]) if filled else np.zeros(0, np.uint16)
+        count = np.concatenate([part.count for part in filled]) if filled else np.zeros(0, np.int64)
+        position = np.repeat(positions, [part.index.size for part in parts])
+        rising = np.argsort(bucket, kind="stable")
+        self._bucket, self._count, self._position = bucket[rising], count[rising], position[rising]
+        self._sizes_by_bucket: dict[int, NDArray[np.float64]] = {}
+        self.n = int(self._count.sum())
+        self.max_us = max((part.max_us for part in filled), default=None)
+
+    def percentile(self, q: float) -> Estimate:
+        """A percentile of what came, in microseconds.
+
+        Args:
+            q: the quantile, between 0 and 1 (exclusive).
+
+        Returns:
+            The estimate; its value is None below :func:`~loadtest.analysis.bootstrap.required_n` samples.
+        """
+        if self.n < required_n(q):
+            return Estimate(None, None, self.n)
+        value = self.merged.percentile(_percent(q))
+        assert value is not None
+        return Estimate(value, self._interval(q, value, np.zeros(self._windows)), self.n)
+
+    def percentile_incl_lost(self, q: float) -> Estimate:
+        """A percentile over what came and what was lost, in microseconds.
+
+        The lost count as infinite, and so does what came later than the histogram's range.
+        """
+        infinite = self._lost + self._overflow
+        n = self.n + int(infinite.sum())
+        if n < required_n(q):
+            return Estimate(None, None, n)
+        value = self.merged.percentile_incl_lost(_percent(q), int(self._lost.sum()))
+        assert value is not None
+        return Estimate(value, self._interval(q, value, infinite), n)
+
+    @cached_property
+    def merged(self) -> Histogram:
+        """The sum of the histograms; its percentiles are exact, its own minimum and maximum those of buckets."""
+        buckets = np.flatnonzero(self._pooled)
+        merged = Histogram.from_sparse(buckets, self._pooled[buckets])  # type: ignore[arg-type]
+        merged.overflow = int(self._overflow.sum())
+        return merged
+
+    def _interval(self, q: float, estimate: float, infinite: NDArray[np.float64]) -> Interval | None:
+        """Woodruff's interval of the quantile ``q``; see :mod:`loadtest.analysis.bootstrap`."""
+        if self._windows < MIN_WINDOWS:
+            return None
+        size = self._sizes + infinite
+        cumulative = np.cumsum(self._pooled)
+        total = float(size.sum())
+
+        def value_at(level: float) -> float:
+            bucket = self._bucket_at(level * total, cumulative)
+            return math.inf if bucket is None else float(Histogram.value_of(np.array([bucket]))[0])
+
+        def above(level: float) -> NDArray[np.float64]:
+            """Each window's samples above a quantile, less its share of them.
+
+            The quantile's own bucket is split so that the pooled share above is exactly ``1 - level``: else a quantile
+            in the last bucket would have nothing above it, and seem certain.
+            """
+            rank = level * total
+            bucket = self._bucket_at(rank, cumulative)
+            before = self._sizes if bucket is None else self._sizes_to(bucket - 1)
+            inside = (size if bucket is None else self._sizes_to(bucket)) - before
+            split = (rank - float(before.sum())) / float(inside.sum())
+            return size * level - before - inside * split
+
+        half = margin(above(q), size, *(above(level) for level in _BULK if level < q))
+        return min(value_at(q - half), estimate), max(value_at(q + half), estimate)
+
+    @staticmethod
+    def _bucket_at(rank: float, cumulative: NDArray[np.int64]) -> int | None:
+        """The bucket that holds a rank; None beyond what came."""
+        bucket = int(np.searchsorted(cumulative, max(rank, 1.0) - 1e-6))
+        return bucket if bucket < cumulative.size else None
+
+    def _sizes_to(self, bucket: int) -> NDArray[np.float64]:
+        """Samples per window up to and including a bucket."""
+        if bucket not in self._sizes_by_bucket:
+            end = int(np.searchsorted(self._bucket, bucket, side="right"))
+            sizes = np.bincount(self._position[:end], self._count[:end], self._windows).astype(np.float64)
+            self._sizes_by_bucket[bucket] = sizes
+        return self._sizes_by_bucket[bucket]
+
+    @cached_property
+    def _sizes(self) -> NDArray[np.float64]:
+        """Samples that came, per window."""
+        return np.bincount(self._position, self._count, self._windows).astype(np.float64)
+
+    @cached_property
+    def _pooled(self) -> NDArray[np.int64]:
+        """Samples in each bucket over all windows, shape (buckets,)."""
+        return np.bincount(self._bucket, self._count).astype(np.int64)
+
+
+_BULK = (0.5, 0.9)
+"""Quantiles whose memory the block length respects too: a tail alone holds too few samples to show its own."""
+
+
+def _percent(q: float) -> float:
+    """A quantile as a percentage in its own decimals: 0.999 is 99.9, not a hair above."""
+    return float(f"{100 * q:.10g}")

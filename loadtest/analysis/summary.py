@@ -1,0 +1,158 @@
+"""A run summarised: the content of summary.json, made from the run's frames alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loadtest.analysis import generator as generating
+from loadtest.analysis import sections as measured
+from loadtest.analysis import verdict as judged
+from loadtest.analysis.judging import slo_checks, slo_warnings
+from loadtest.analysis.keys import MIN_EMISSIONS_P99
+from loadtest.analysis.model import Check, RunData, Summary
+from loadtest.analysis.population import connected_share, users
+from loadtest.analysis.series import Series
+from loadtest.analysis.slo import Slo
+from loadtest.analysis.windows import Scope, Timeline, timeline
+
+_RUN_EXTRAS = ("run_tag", "ended_at", "target_lost", "faults", "locustfile", "deadline_s")
+
+
+def summarise(data: RunData, slo: Slo | None = None) -> Summary:
+    """Summarise and judge a run, finished or still running.
+
+    The sections cover the whole hold; the verdict is judged on its unmarked windows (:mod:`loadtest.analysis.verdict`).
+
+    Args:
+        data: the run's frames.
+        slo: limits to judge by; None for the default checks.
+
+    Returns:
+        The summary; :meth:`Summary.as_dict` is the content of summary.json.
+    """
+    series = Series(data)
+    line = timeline(data)
+    emissions = measured.Emissions.of(data)
+    full = _measure(data, series, line, emissions, line.full())
+    fitness = full["generator"]
+    reasons = generating.invalid_reasons(data, series, line, fitness, full["fanout"])
+    fitness["valid"], fitness["reasons"] = not reasons, reasons
+    complete = _checks(data, series, line.full(), full, slo)
+    scope = line.trusted()
+    trusted, trusted_checks = full, complete
+    if not scope.complete and scope.hold.size:
+        trusted = {**_measure(data, series, line, emissions, scope), "generator": fitness}
+        trusted_checks = _checks(data, series, scope, trusted, slo)
+    verdict = judged.decide(trusted_checks, complete, _warnings(data, line, full, slo))
+    deciding = [f"{check.name}: {check.note}" for check in verdict.checks if _decided_in_marked(check, trusted_checks)]
+    if deciding:
+        fitness["valid"], fitness["reasons"] = False, [*reasons, *deciding]
+    return Summary({"run": _run(data, line), **full}, verdict)
+
+
+def _measure(
+    data: RunData, series: Series, line: Timeline, emissions: measured.Emissions, scope: Scope
+) -> dict[str, Any]:
+    return {
+        "fanout": measured.fanout(series, emissions, scope),
+        "delivery": measured.delivery(series, scope),
+        "rest": measured.rest(series, scope),
+        "presence": measured.presence(series, scope),
+        "cable": measured.cable(series, scope),
+        "contract": measured.contract(series),
+        "users": users(data, series, line, scope),
+        "generator": generating.generator(data, series, line, scope),
+    }
+
+
+def _checks(data: RunData, series: Series, scope: Scope, sections: dict[str, Any], slo: Slo | None) -> list[Check]:
+    essential = judged.essential_checks(sections, data.meta)
+    if slo is not None:
+        return [*essential, *slo_checks(slo, sections)]
+    return [*essential, *judged.default_checks(sections, connected_share(series, scope))]
+
+
+def _decided_in_marked(check: Check, before: list[Check]) -> bool:
+    return check.result == "INVALID" and any(one.name == check.name and one.result != "INVALID" for one in before)
+
+
+def _run(data: RunData, line: Timeline) -> dict[str, Any]:
+    meta = data.meta
+    target = meta.get("target") or {}
+    population = meta.get("population") or {}
+    return {
+        "id": meta.get("run_id"),
+        "started_at": meta.get("started_at"),
+        "duration_s": round(line.duration_s, 3),
+        "hold_s": round(line.hold_s, 3),
+        "interrupted": meta.get("interrupted"),
+        "target": {key: target.get(key) for key in ("url", "embedded", "dialect", "server")},
+        "population": {key: population.get(key) for key in ("agents", "contacts", "accounts", "members")},
+        "plan": dict(meta.get("plan") or {}),
+        "versions": dict(meta.get("versions") or {}),
+        "workers": meta.get("workers"),
+        "seed": meta.get("seed"),
+        "window_s": data.window_s,
+        **{key: meta.get(key) for key in _RUN_EXTRAS},
+    }
+
+
+def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo | None) -> list[str]:
+    balance = sections["delivery"]
+    emitted = sum(row["emitted"] or 0 for event, row in balance.items() if event != judged.PRESENCE_EVENT)
+    found = generating.warnings(sections["generator"], sections["fanout"], emitted)
+    if data.meta.get("interrupted"):
+        found.append(
+            f"The run was interrupted after {line.hold_s:.0f} s of its hold and is judged by what it had measured. "
+            f"Let it end by itself for the whole plan."
+        )
+    elif not line.ended:
+        found.append(
+            "The run has no end: it still goes on or was killed. Numbers reach up to its last tick; make the report "
+            "again once it has ended."
+        )
+    late = sum(row["late"] or 0 for row in balance.values())
+    if late:
+        found.append(
+            f"{late:,} deliveries came after the deadline; they are in the latencies and are not lost. Look at the "
+            f"latency over time for when the target fell behind."
+        )
+    cut = sum(row["cut_by_peer"] or 0 for row in balance.values())
+    if cut:
+        found.append(
+            f"{cut:,} deliveries have no outcome because the target cut their sockets first; they are in no loss. "
+            f"Look at the disconnect reasons."
+        )
+    found += _few_emissions(sections["fanout"])
+    if slo is None:
+        found += judged.presence_warnings(sections)
+        found += _roles_below(sections["users"])
+    else:
+        found += slo_warnings(slo, sections)
+    return found
+
+
+def _few_emissions(fanout: dict[str, Any]) -> list[str]:
+    few = {
+        f"{event} to {role}s": row["emissions"]
+        for event, roles in fanout.items()
+        for role, row in roles.items()
+        if event != judged.PRESENCE_EVENT and row["n"] and row["emissions"] < MIN_EMISSIONS_P99
+    }
+    if not few:
+        return []
+    name, fewest = min(few.items(), key=lambda item: item[1])
+    which = f"{name} ({fewest:,})" if len(few) == 1 else f"{len(few)} fan-outs, fewest {name} ({fewest:,})"
+    return [
+        f"Fewer than {MIN_EMISSIONS_P99} emissions stand behind {which}: their p99 supports no verdict. "
+        f"Hold longer or raise --emit-rate."
+    ]
+
+
+def _roles_below(rows: dict[str, Any]) -> list[str]:
+    return [
+        f"Only {row['confirmed']:,} of {row['planned']:,} {role}s were confirmed during the hold. "
+        f"Look at the connection outcomes for why."
+        for role, row in rows.items()
+        if 100 * row["confirmed"] < judged.MIN_CONFIRMED_PERCENT * row["planned"]
+    ]

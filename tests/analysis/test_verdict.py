@@ -1,0 +1,297 @@
+"""Default checks, marked windows, and how checks combine."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtest.analysis import Check, Verdict, summarise
+from loadtest.analysis.model import Result
+from loadtest.analysis.slo import parse_slo
+from loadtest.analysis.verdict import decide
+from tests.analysis.builders import US, RunBuilder, typical
+
+LATENCY = 'fanout."message.created".agent.p99_ms = 200'
+
+
+def verdict_of(run: RunBuilder, slo: str | None = None) -> Verdict:
+    """The verdict of a run."""
+    return summarise(run.build(), parse_slo(slo) if slo else None).verdict
+
+
+def check_of(verdict: Verdict, name: str) -> Check:
+    """One check by its name."""
+    return next(check for check in verdict.checks if check.name == name)
+
+
+def check(name: str, result: Result, *, final: bool = False) -> Check:
+    """A check of a given result."""
+    return Check(name, 1, 0, "max", "", result, final=final)
+
+
+def test_a_sound_run_passes():
+    """Nothing lost, everybody there: PASS and exit code 0, without a warning."""
+    verdict = verdict_of(typical())
+
+    assert (verdict.result, verdict.exit_code, verdict.reasons, verdict.warnings) == ("PASS", 0, (), ())
+
+
+def test_the_default_checks_are_those_of_the_design():
+    """What a run without an SLO is judged by."""
+    assert [one.name for one in verdict_of(typical()).checks] == [
+        "hold",
+        "generator valid",
+        "connected",
+        "deliveries",
+        "leaks",
+        "users confirmed",
+        "connected time",
+        "undetermined",
+        "lost",
+        "contract violations",
+        "REST errors",
+        "presence loss, agents seen by agents",
+    ]
+
+
+def test_an_slo_replaces_the_limits_but_not_what_every_run_must_meet():
+    """With an SLO, losses are judged only where it says so."""
+    verdict = verdict_of(typical().message(20, "x", [30_000] * 9, lost=1), LATENCY)
+
+    assert verdict.result == "PASS"
+    assert [one.name for one in verdict.checks] == [
+        "hold",
+        "generator valid",
+        "connected",
+        "deliveries",
+        "leaks",
+        'fanout."message.created".agent.p99_ms max',
+    ]
+
+
+def test_one_loss_fails():
+    """Lost 0 means none, and the reason says of which event."""
+    verdict = verdict_of(typical().message(20, "x", [30_000] * 9, lost=1))
+
+    assert (verdict.result, verdict.exit_code) == ("FAIL", 1)
+    assert verdict.reasons == ("lost: 1, at most 0. Never arrived within the deadline or after: message.created 1.",)
+
+
+def test_a_violation_fails():
+    """The contract allows none."""
+    assert verdict_of(typical().count(20, "contract.violation", 1, "wrong_type")).result == "FAIL"
+
+
+@pytest.mark.parametrize(("errors", "result"), [(1, "PASS"), (2, "FAIL")])
+def test_rest_errors_up_to_one_in_a_thousand_pass(errors: int, result: str):
+    """The limit is a share of all calls."""
+    run = typical().count(20, "rest.n", 400, "contact.send_message")
+
+    assert result == verdict_of(run.count(20, "rest.error", errors, "contact.send_message", "500")).result
+
+
+def test_missing_users_fail():
+    """Ninety percent confirmed is not 99, and their time is missing too."""
+    run = RunBuilder().users(confirmed=0.9).presence().message(20, "m", [30_000])
+
+    assert {"users confirmed", "connected time"} == {one.name for one in verdict_of(run).checks if one.result == "FAIL"}
+
+
+def test_a_role_without_anybody_fails_however_small():
+    """Ten of 2,000 users are below one percent, but they were all the contacts."""
+    run = RunBuilder().users(agents=2_000, contacts=0).message(20, "m", [30_000])
+    run.gauge(20.0, "users.planned.contact", 10)
+
+    assert check_of(verdict_of(run), "users confirmed").result == "FAIL"
+
+
+def test_short_connected_time_fails():
+    """A socket that was down for two percent of the hold counts for all of that time."""
+    run = typical()
+    for window in run.held:
+        run.count(window, "users.connected_us", -3 * US, role="agent")
+
+    assert check_of(verdict_of(run), "connected time").result == "FAIL"
+
+
+def test_much_undetermined_is_inconclusive():
+    """What cannot be told apart is neither right nor wrong."""
+    run = typical().count(20, "delivery.expected", 100, "message.created", "agent")
+    verdict = verdict_of(run.count(20, "delivery.undetermined", 100, "message.created", "agent"))
+
+    assert (verdict.result, verdict.exit_code) == ("INCONCLUSIVE", 3)
+
+
+def test_presence_far_below_its_ceiling_fails():
+    """Six points are more than five."""
+    run = RunBuilder().users().presence(right=0.94).message(20, "m", [30_000])
+
+    assert check_of(verdict_of(run), "presence loss, agents seen by agents").result == "FAIL"
+
+
+def test_presence_is_judged_against_its_ceiling():
+    """A low accuracy that expiry and heartbeat allow no better passes."""
+    run = RunBuilder().users().presence(right=0.65, ideal=0.667).message(20, "m", [30_000])
+
+    assert check_of(verdict_of(run), "presence loss, agents seen by agents").result == "PASS"
+
+
+def test_presence_without_ceiling_is_skipped_with_a_warning():
+    """An unknown expiry gives no verdict on presence."""
+    verdict = verdict_of(RunBuilder().users().presence(ideal=None).message(20, "m", [30_000]))
+
+    assert any(text.startswith("Presence of agents to agents was not judged") for text in verdict.warnings)
+
+
+def test_reordering_never_fails():
+    """It is shown and not judged."""
+    assert verdict_of(typical().count(20, "delivery.reordered", 50, "message.created", "agent")).result == "PASS"
+
+
+def test_no_delivery_is_invalid():
+    """Zero samples are never success, and the reason names what REST said."""
+    run = RunBuilder().users().count(20, "rest.n", 5, "contact.send_message")
+    verdict = verdict_of(run.count(20, "rest.error", 5, "contact.send_message", "404"))
+
+    assert (verdict.result, verdict.exit_code) == ("INVALID", 4)
+    assert "(REST errors: 404 5)" in verdict.reasons[0]
+
+
+def test_presence_alone_is_no_delivery_where_messages_were_planned():
+    """A run that was to emit and only beat has measured nothing of its plan."""
+    run = RunBuilder().users().count(20, "delivery.expected", 9, "presence.update", "agent")
+    run.count(20, "delivery.delivered", 9, "presence.update", "agent")
+
+    assert check_of(verdict_of(run), "deliveries").result == "INVALID"
+
+
+def test_presence_alone_is_enough_where_nothing_else_was_planned():
+    """A presence run emits nothing but beats."""
+    run = RunBuilder(plan={"emit_rate": 0}).users().count(20, "delivery.expected", 9, "presence.update", "agent")
+    run.count(20, "delivery.delivered", 9, "presence.update", "agent")
+
+    assert check_of(verdict_of(run), "deliveries").result == "PASS"
+
+
+def test_never_connected_is_invalid_and_says_how_it_failed():
+    """The connection outcomes name the cause."""
+    run = RunBuilder().count(1, "cable.connect_failed", 7, "refused", "agent").count(5, "x").count(64, "x")
+    verdict = verdict_of(run)
+
+    assert verdict.result == "INVALID"
+    assert any("No user was ever subscribed (refused 7)" in reason for reason in verdict.reasons)
+
+
+def test_a_run_that_never_held_is_invalid():
+    """Interrupted in its ramp, it has nothing to judge."""
+    assert verdict_of(RunBuilder(hold=0).count(0, "cable.confirmed", 5)).result == "INVALID"
+
+
+def test_an_interrupted_run_is_judged_with_a_warning():
+    """What it measured stands."""
+    verdict = verdict_of(typical(interrupted=True))
+
+    assert (verdict.result, verdict.warnings[0].startswith("The run was interrupted after 60 s")) == ("PASS", True)
+
+
+def test_a_lost_worker_is_invalid():
+    """Its part of the population was not measured."""
+    assert verdict_of(typical().note(30.0, "worker_lost", "worker-2")).result == "INVALID"
+
+
+def test_a_lost_target_fails():
+    """The target died in mid-run: FAIL, though the generator choked on it."""
+    run = typical(target_lost=True)
+    for window in range(40, 60):
+        run.breach(window)
+
+    assert (verdict_of(run).result, verdict_of(run).exit_code) == ("FAIL", 1)
+
+
+def test_a_target_that_never_answered_is_invalid():
+    """Without one confirmed user there was no run to lose."""
+    run = RunBuilder(target_lost=True).count(5, "cable.connect_failed", 7, "refused").count(64, "x")
+
+    assert verdict_of(run).result == "INVALID"
+
+
+def test_too_many_marked_windows_are_invalid():
+    """The generator was the limit."""
+    run = typical()
+    for window in range(10, 14):
+        run.breach(window)
+
+    assert (verdict_of(run).result, verdict_of(run).exit_code) == ("INVALID", 4)
+
+
+def test_a_leak_fails_whatever_else_is_wrong():
+    """An unfit generator does not hide a frame in the wrong hands."""
+    run = typical().count(2, "delivery.leaked", 1, "message.created", "contact")
+    for window in range(10, 20):
+        run.breach(window)
+    verdict = verdict_of(run)
+
+    assert (verdict.result, verdict.exit_code, check_of(verdict, "generator valid").result) == ("FAIL", 1, "INVALID")
+
+
+def test_marked_windows_do_not_decide():
+    """A latency limit is judged without the windows in which the generator choked, where that changes nothing."""
+    run = typical().breach(20)
+
+    assert (verdict_of(run).result, verdict_of(run, LATENCY).result) == ("PASS", "PASS")
+
+
+def test_losses_in_a_marked_window_are_invalid():
+    """Nobody can tell whether the generator or the target lost them."""
+    run = typical().message(20, "x", [30_000] * 9, lost=1).breach(20)
+    summary = summarise(run.build())
+
+    assert (summary.verdict.result, check_of(summary.verdict, "lost").result) == ("INVALID", "INVALID")
+    assert [
+        summary.sections["generator"]["valid"],
+        len(summary.sections["generator"]["reasons"]),
+    ] == [False, 1]
+
+
+def test_a_percentile_decided_in_a_marked_window_is_invalid():
+    """The slow deliveries that would fail the limit all lie where the generator was not fit."""
+    run = typical().breach(20)
+    for i in range(20):
+        run.message(20, f"slow{i}", [900_000] * 10)
+
+    assert check_of(verdict_of(run, LATENCY), 'fanout."message.created".agent.p99_ms max').result == "INVALID"
+
+
+def test_a_failure_on_trusted_windows_stands():
+    """Losses in unmarked windows fail, whatever the marked ones hold."""
+    run = typical().message(20, "x", [30_000] * 9, lost=1).message(30, "y", [30_000] * 9, lost=1).breach(30)
+
+    assert (verdict_of(run).result, check_of(verdict_of(run), "lost").value) == ("FAIL", 1)
+
+
+@pytest.mark.parametrize(
+    ("results", "combined"),
+    [
+        (["PASS", "PASS"], "PASS"),
+        (["PASS", "INCONCLUSIVE"], "INCONCLUSIVE"),
+        (["INCONCLUSIVE", "FAIL"], "FAIL"),
+        (["FAIL", "INVALID"], "INVALID"),
+        ([], "INVALID"),
+    ],
+)
+def test_the_worst_check_decides(results: list[Result], combined: Result):
+    """INVALID before FAIL before INCONCLUSIVE before PASS; no check at all is no success."""
+    checks = [check(str(i), result) for i, result in enumerate(results)]
+
+    assert combined == decide(checks, checks, []).result
+
+
+def test_a_final_failure_decides_over_invalid():
+    """A leak is FAIL even beside INVALID."""
+    checks = [check("a", "INVALID"), check("b", "FAIL", final=True)]
+
+    assert decide(checks, checks, []).result == "FAIL"
+
+
+def test_warnings_are_said_once():
+    """The same sentence twice is noise."""
+    assert decide([check("a", "PASS")], [], ["w", "w"]).warnings == ("w",)
