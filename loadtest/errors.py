@@ -13,6 +13,9 @@ Errors carry data in fields and build their text late, so that callers count by 
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 
 class LoadtestError(Exception):
     """Base of all errors raised by the toolkit."""
@@ -32,6 +35,9 @@ class UsageError(LoadtestError):
         self.what = what
         self.where = where
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), self.what, where=self.where, remedy=self.remedy), ()
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
@@ -107,6 +113,9 @@ class GeneratorError(LoadtestError):
         super().__init__(what, remedy)
         self.what = what
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), self.what, remedy=self.remedy), ()
 
     def __str__(self) -> str:
         return f"{self.what}. {self.remedy}" if self.remedy else self.what

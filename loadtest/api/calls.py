@@ -100,7 +100,7 @@ def parse_created(body: bytes) -> Created:
     """
     try:
         return _decode_created(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:  # the latter from absurd nesting
         raise ValueError(f"answer without a usable id: {error}") from None
 
 

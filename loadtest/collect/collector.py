@@ -95,6 +95,7 @@ class Collector:
         self._lateness: dict[int, list[int]] = {}
         self._judged_window = 0
         self._planned: dict[Role, int] = dict.fromkeys(ROLES, 0)
+        self._away: dict[Role, int] = dict.fromkeys(ROLES, 0)
         self._connected: dict[Role, int] = dict.fromkeys(ROLES, 0)
         self._users_since_ns = clock.now_ns()
         self._ever_confirmed: set[int] = set()
@@ -138,7 +139,7 @@ class Collector:
     def user_away(self, role: Role, *, away: bool) -> None:
         """A user left by its own plan, or is due back: planned absence is not missing connected time."""
         self._integrate_users(self.clock.now_ns())
-        self._planned[role] += -1 if away else 1
+        self._away[role] += 1 if away else -1
 
     def confirmed(self, identity: int, at_ns: int) -> int:
         """A subscription was confirmed; returns its epoch."""
@@ -171,8 +172,8 @@ class Collector:
 
     @property
     def planned_count(self) -> int:
-        """Users that should have one now."""
-        return sum(self._planned.values())
+        """Users that should have one now: all that were started but those that are away by plan."""
+        return sum(self._planned.values()) - sum(self._away.values())
 
     def pinged(self, role: Role, at_ns: int, gap_ns: int | None) -> None:
         """A ping came, ``gap_ns`` after the one before on its socket."""
@@ -266,6 +267,7 @@ class Collector:
             batch.gauges.append(Gauge(at_us, f"users.planned.{role}", worker, self._planned[role]))
             batch.gauges.append(Gauge(at_us, f"users.connected.{role}", worker, self._connected[role]))
             batch.gauges.append(Gauge(at_us, f"users.ever_confirmed.{role}", worker, ever[role]))
+        batch.gauges.append(Gauge(at_us, "users.due", worker, self.planned_count))
         batch.gauges.append(Gauge(at_us, "generator.open_entries", worker, self.ledger.open_count))
 
     def _integrate_users(self, now_ns: int) -> None:
@@ -275,7 +277,8 @@ class Collector:
         passed_us = (now_ns - since_ns) / NS_PER_US
         window = self.window(now_ns)
         for role in ROLES:
-            if self._planned[role]:
-                self.batch.add(window, "users.planned_us", "", role, round(passed_us * self._planned[role]))
-                connected = min(self._connected[role], self._planned[role])
+            due = self._planned[role] - self._away[role]
+            if due:
+                self.batch.add(window, "users.planned_us", "", role, round(passed_us * due))
+                connected = min(self._connected[role], due)
                 self.batch.add(window, "users.connected_us", "", role, round(passed_us * connected))

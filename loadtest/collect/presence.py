@@ -233,5 +233,5 @@ class Presence:
             total = int(values[part].sum())
             if part.start <= own < (part.stop if part.stop is not None else len(values)):
                 total -= int(values[own])
-            if total or metric == "presence.alive_us":
+            if total or metric in ("presence.alive_us", "presence.ideal_right_us"):
                 batch.add(window, metric, ROLES[number], observer_role, total // divisor)

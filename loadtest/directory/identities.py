@@ -140,7 +140,7 @@ class _Reader:
             record = _decode(line)
         except msgspec.ValidationError as error:
             raise self._invalid(number, str(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             detail = "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
             raise self._error(
                 number, f"the line is not JSON ({detail})", "Each line must be one JSON object in UTF-8"

@@ -13,13 +13,15 @@ since all of them share one socket with Locust's heartbeats.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
 from loadtest.directory import Agent, Contact, Directory
 from loadtest.metrics import Batch
+
+_T = TypeVar("_T")
 
 SETUP = "cable_setup"
 BATCH = "cable_batch"
@@ -34,9 +36,34 @@ _HISTS_A_PART = 60
 _ANNOUNCEMENTS_A_PART = 400
 
 
-def shard(directory: Directory, share: int, shares: int) -> Directory:
-    """The identities of one worker: every ``shares``-th, so that no two workers hold the same one."""
-    return Directory(directory.agents[share::shares], directory.contacts[share::shares], directory.source)
+def deal(directory: Directory, quotas: Sequence[tuple[int, int]]) -> list[Directory]:
+    """Identities for every worker, no two of which hold the same one.
+
+    They are dealt in turn, so that an inbox's members are spread over the workers.
+
+    Args:
+        directory: all identities.
+        quotas: agents and contacts that each worker will simulate.
+
+    Returns:
+        One directory a worker; together they hold at most all identities.
+    """
+    agents = _in_turn(directory.agents, [quota[0] for quota in quotas])
+    contacts = _in_turn(directory.contacts, [quota[1] for quota in quotas])
+    return [Directory(a, c, directory.source) for a, c in zip(agents, contacts, strict=True)]
+
+
+def _in_turn(cards: Sequence[_T], quotas: Sequence[int]) -> list[tuple[_T, ...]]:
+    hands: list[list[_T]] = [[] for _ in quotas]
+    waiting = iter(cards)
+    while any(len(hand) < quota for hand, quota in zip(hands, quotas, strict=True)):
+        for hand, quota in zip(hands, quotas, strict=True):
+            if len(hand) < quota:
+                card = next(waiting, None)
+                if card is None:
+                    return [tuple(hand) for hand in hands]
+                hand.append(card)
+    return [tuple(hand) for hand in hands]
 
 
 def directory_to_plain(directory: Directory) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from loadtest.errors import LoadtestError, UsageError
 from loadtest.metrics import Batch
 from loadtest.plugin.run import Run
 from loadtest.plugin.workers import RemoteWorkers
+from loadtest.users.dispatch import EvenDispatcher
 from loadtest.users.fleet import Fleet
 from loadtest.users.options import add_options
 
@@ -56,6 +57,7 @@ def on_init(environment: Any, **_: Any) -> None:
         return
     runner = environment.runner
     run = environment.cable_run = Run(environment)
+    environment.dispatcher_class = EvenDispatcher
     _runs[:] = [run]
     if isinstance(runner, WorkerRunner):
         # a job begun in the background ignores SIGINT, and that is the signal by which Locust ends its forked workers
@@ -94,8 +96,13 @@ def on_test_start(environment: Any, **_: Any) -> None:
 
 def on_spawning_complete(user_count: int, **_: Any) -> None:
     """All users were spawned."""
-    if _runs and _runs[-1].conductor is not None and user_count:
-        _runs[-1].conductor.spawning_complete()
+    run = _runs[-1] if _runs else None
+    if run is None or not user_count:
+        return
+    if run.fleet is not None:
+        run.fleet.settle()
+    if run.conductor is not None:
+        run.conductor.spawning_complete()
 
 
 def on_test_stopping(environment: Any, **_: Any) -> None:

@@ -57,7 +57,7 @@ class Run:
         self._directory = Directory((), ())
         self._planned_users = 0
         self._interrupted = False
-        self._invalid: list[str] = []
+        self._stopped_early = False
 
     # -- before the test ---------------------------------------------------------------------------------------------
 
@@ -111,7 +111,7 @@ class Run:
         """
         options, runner = self.options, self.environment.runner
         self._interrupted = False
-        self._invalid = []
+        self._stopped_early = False
         stamp = datetime.datetime.now(datetime.UTC)
         run_id = options.run_id or f"{Path(self.environment.locustfile or 'run').stem}-{stamp:%Y%m%d-%H%M%S}"
         self.settings = preparation.fleet_settings(options, run_tag(run_id, os.getpid(), time.time_ns()))
@@ -134,33 +134,33 @@ class Run:
             self._watch = TargetWatch(self._child, keeper, self._target_died)
             self._watch.start()
 
-    def _setup(self, share: int, shares: int) -> dict[str, Any]:
+    def _setup(self, share: int, quotas: list[tuple[int, int]]) -> dict[str, Any]:
         plain: dict[str, Any] = {
             "host": self.environment.host,
             "settings": self.settings.to_plain(),
             "share": share,
-            "shares": shares,
+            "quotas": quotas,
         }
         if self._population is not None:
             p = self._population
             plain["population"] = [p.agents, p.contacts, p.members, p.accounts]
         else:
-            plain["directory"] = messages.directory_to_plain(messages.shard(self._directory, share, shares))
+            plain["directory"] = messages.directory_to_plain(messages.deal(self._directory, quotas)[share])
         return plain
 
     def _give_up(self, reason: str) -> None:
-        self._stop_early(reason)
-        self._invalid.append(reason)
+        self._stop_early("generator_error", reason)
 
     def _target_died(self, reason: str) -> None:
-        self._stop_early(reason)
+        self._stop_early("error", reason)
         if self.keeper is not None:
             self.keeper.set_meta(target_lost=True)
 
-    def _stop_early(self, reason: str) -> None:
+    def _stop_early(self, kind: str, reason: str) -> None:
+        self._stopped_early = True
         warn(reason)
         if self.keeper is not None:
-            self.keeper.note("error", reason)
+            self.keeper.note(kind, reason)
         gevent.spawn(self.environment.runner.quit)
 
     # -- the test, in every process that simulates users -------------------------------------------------------------
@@ -173,11 +173,12 @@ class Run:
         self.settings = FleetSettings.from_plain(setup["settings"])
         if "population" in setup:
             whole = generate(Population(*setup["population"]), self.settings.seed)
-            directory = messages.shard(whole, setup["share"], setup["shares"])
+            directory = messages.deal(whole, setup["quotas"])[setup["share"]]
         else:
             directory = messages.directory_from_plain(setup["directory"])
+        shares = len(setup["quotas"])
         worker = self.environment.runner.client_id
-        self.start_fleet(setup["host"], directory, share=setup["share"], shares=setup["shares"], worker=worker)
+        self.start_fleet(setup["host"], directory, share=setup["share"], shares=shares, worker=worker)
 
     def start_fleet(self, host: str, directory: Directory, *, share: int, shares: int, worker: str) -> Fleet:
         """Start this process's fleet."""
@@ -201,15 +202,14 @@ class Run:
 
     def stopping(self) -> None:
         """The test is being stopped: drain, and close the books."""
-        if self.workers is not None and (lost := self.workers.lost()):
-            self._invalid.append(
-                f"{len(lost)} of the workers were lost during the run: what they received is not known"
-            )
+        if self.keeper is not None and self.workers is not None and (lost := self.workers.lost()):
+            what = f"{len(lost)} of the workers were lost during the run: what they received is not known"
+            self.keeper.note("worker_lost", what)
         if self._watch is not None:
             self._watch.stop()
             self._watch = None
         if self.conductor is not None:
-            if self.conductor.phase == "ramp" and not self._invalid:
+            if self.conductor.phase == "ramp" and not self._stopped_early:
                 self._interrupted = True
             self.conductor.stopping()
 
@@ -226,9 +226,9 @@ class Run:
         if keeper is None:
             return None
         if locust.log.unhandled_greenlet_exception:
-            self._invalid.append("An unhandled exception ended a part of the load generator: see the log")
+            keeper.note("generator_error", "An unhandled exception ended a part of the load generator: see the log")
         ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        keeper.set_meta(ended_at=ended, interrupted=self._interrupted, invalid=self._invalid)
+        keeper.set_meta(ended_at=ended, interrupted=self._interrupted)
         keeper.close()
         summary = build(keeper.folder, load_slo(self.options.slo) if self.options.slo else None).as_dict()
         sys.stdout.write("\n" + terminal(summary, keeper.folder) + "\n")

@@ -10,6 +10,7 @@ from locust.runners import MasterRunner
 
 from loadtest.distributed import messages
 from loadtest.distributed.keeper import RunKeeper
+from loadtest.users.dispatch import quotas
 from loadtest.users.fleet import Fleet
 
 _FAREWELL_S = 3.0
@@ -80,15 +81,18 @@ class RemoteWorkers:
         """Workers that were dealt to."""
         return len(self._members)
 
-    def deal(self, setup: Callable[[int, int], dict[str, Any]]) -> None:
+    def deal(self, setup: Callable[[int, list[tuple[int, int]]], dict[str, Any]]) -> None:
         """Send every worker its setup, ahead of Locust's spawn message.
 
         Args:
-            setup: makes the message for a share out of so many.
+            setup: makes the message for a worker out of its number and all workers' quotas of agents and contacts.
         """
-        self._members = [client.id for client in self._runner.clients.all]
-        for share, client_id in enumerate(self._members):
-            self._runner.send_message(messages.SETUP, setup(share, len(self._members)), client_id)
+        runner = self._runner
+        shares = quotas(runner.clients.ready, runner.user_classes, self._planned_users)
+        self._members = list(shares)
+        numbers = [(share["agent"], share["contact"]) for share in shares.values()]
+        for number, client_id in enumerate(self._members):
+            runner.send_message(messages.SETUP, setup(number, numbers), client_id)
 
     def drained_by(self, client_id: str, shortage: str) -> None:
         """A worker closed its books."""
@@ -106,7 +110,7 @@ class RemoteWorkers:
         total = self._keeper.total
         planned = total("users.planned.agent") + total("users.planned.contact")
         connected = total("users.connected.agent") + total("users.connected.contact")
-        return connected >= planned >= self._planned_users and not total("users.awaited")
+        return planned >= self._planned_users and connected >= total("users.due") and not total("users.awaited")
 
     def begin_hold(self) -> None:
         """Tell all workers to emit."""

@@ -9,22 +9,52 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import gevent
 from gevent.event import Event as Signal
 from gevent.pool import Pool
 
 from loadtest import api
-from loadtest.clock import NS_PER_S, NS_PER_US
-from loadtest.collect import Action, emission_key, write_mark
+from loadtest.clock import NS_PER_S, NS_PER_US, Clock
+from loadtest.collect import Action, Collector, emission_key, write_mark
 from loadtest.directory import Agent, Contact, Role
 from loadtest.plan import Pacer, Step, Talk, uniform
+from loadtest.rest import Reply, RestClient
+from loadtest.users.settings import FleetSettings
 
-if TYPE_CHECKING:
-    from loadtest.rest import Reply
-    from loadtest.users.fleet import Fleet
-    from loadtest.users.session import Session
+
+class Speaker(Protocol):
+    """A session, as far as the chat needs to know it."""
+
+    @property
+    def identity(self) -> int:
+        """Number of the identity."""
+
+    @property
+    def role(self) -> Role:
+        """Its role."""
+
+
+class Crew(Protocol):
+    """What a chat needs of its process's fleet."""
+
+    @property
+    def clock(self) -> Clock:
+        """What measures."""
+
+    @property
+    def collector(self) -> Collector:
+        """Where things are counted."""
+
+    @property
+    def rest(self) -> RestClient:
+        """Sends calls."""
+
+    @property
+    def settings(self) -> FleetSettings:
+        """Options of the run."""
+
 
 _WORDS = (
     "Hello, could you help me with my order?",
@@ -62,7 +92,7 @@ class Chat:
         emitter: this process's number in marks.
     """
 
-    def __init__(self, fleet: Fleet, pacer: Pacer, talk: Talk, *, emitter: int) -> None:
+    def __init__(self, fleet: Crew, pacer: Pacer, talk: Talk, *, emitter: int) -> None:
         self._fleet = fleet
         self._pacer = pacer
         self._talk = talk
@@ -70,8 +100,8 @@ class Chat:
         self._sequence = count()
         self._pool = Pool()
         self._limit = 2 * fleet.settings.rest_connections + 64
-        self._agents: dict[int, Session] = {}
-        self._contacts: dict[int, Session] = {}
+        self._agents: dict[int, Speaker] = {}
+        self._contacts: dict[int, Speaker] = {}
         self._conversations: dict[int, Conversation] = {}
         self._ready: list[Conversation] = []
         self._stopping = Signal()
@@ -79,7 +109,7 @@ class Chat:
 
     # -- who is there ------------------------------------------------------------------------------------------------
 
-    def online(self, session: Session) -> None:
+    def online(self, session: Speaker) -> None:
         """A session was confirmed."""
         if session.role == "agent":
             self._agents[session.identity] = session
@@ -95,7 +125,7 @@ class Chat:
                 self._pool.spawn(self._open_conversation, contact, session.identity)
         self._refresh()
 
-    def offline(self, session: Session) -> None:
+    def offline(self, session: Speaker) -> None:
         """A session ended."""
         group = self._agents if session.role == "agent" else self._contacts
         if group.get(session.identity) is session:

@@ -116,10 +116,14 @@ class Fleet:
         for loop in (self._tick_loop, self._lag_loop, self._watch_loop, self.heartbeats.run):
             self._loops.append(gevent.spawn(loop))
 
-    def begin_hold(self) -> None:
-        """The ramp is over: emit by plan from now on, and count."""
+    @staticmethod
+    def settle() -> None:
+        """All users are spawned: keep what there is out of later garbage collections, which would stall arrivals."""
         gc.collect()
         gc.freeze()
+
+    def begin_hold(self) -> None:
+        """The ramp is over: emit by plan from now on, and count."""
         now_ns = self.clock.now_ns()
         self.collector.hold(now_ns)
         self.chat.start(now_ns)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import gevent
 from gevent.event import Event as Signal
+from gevent.lock import BoundedSemaphore
 
 from loadtest.cable import (
     CableConnection,
@@ -20,16 +21,57 @@ from loadtest.cable import (
     agent_identifier,
     contact_identifier,
 )
-from loadtest.collect import Receiver
+from loadtest.clock import Clock
+from loadtest.collect import Collector, Receiver
 from loadtest.directory import Agent, Contact, Role
 from loadtest.errors import TransportError
-
-if TYPE_CHECKING:
-    from loadtest.transport.interface import Socket
-    from loadtest.users.fleet import Fleet
-    from loadtest.users.heartbeat import Beater
+from loadtest.transport.interface import Socket
+from loadtest.users.heartbeat import Beater, Heartbeats
+from loadtest.users.settings import FleetSettings
 
 Ending = Literal["left", "refused", "no_welcome", "rejected", "unconfirmed", "stale", "disconnected", "dropped"]
+
+
+class Home(Protocol):
+    """What a session needs of its process's fleet."""
+
+    @property
+    def clock(self) -> Clock:
+        """What measures."""
+
+    @property
+    def collector(self) -> Collector:
+        """Where things are counted."""
+
+    @property
+    def settings(self) -> FleetSettings:
+        """Options of the run."""
+
+    @property
+    def heartbeats(self) -> Heartbeats:
+        """The schedule of beats."""
+
+    @property
+    def connecting(self) -> BoundedSemaphore:
+        """Bounds handshakes in flight."""
+
+    def connect(self, receiver: Receiver) -> Socket:
+        """Open a WebSocket to the cable."""
+
+    def failed(self, error: TransportError) -> None:
+        """Remember a failure."""
+
+    def watch(self, receiver: Receiver) -> None:
+        """Check the receiver's deadlines from now on."""
+
+    def unwatch(self, receiver: Receiver) -> None:
+        """Check them no more."""
+
+    def online(self, session: Session) -> None:
+        """A session was confirmed."""
+
+    def offline(self, session: Session) -> None:
+        """A session ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +102,7 @@ class Session:
         who: the identity.
     """
 
-    def __init__(self, fleet: Fleet, identity: int, who: Agent | Contact) -> None:
+    def __init__(self, fleet: Home, identity: int, who: Agent | Contact) -> None:
         self._fleet = fleet
         self._who = who
         self.identity = identity

@@ -1,5 +1,7 @@
 """Beats: spread over one heartbeat at first, then exactly periodic."""
 
+import itertools
+
 import gevent
 from gevent.event import Event
 
@@ -29,7 +31,7 @@ def test_first_beats_fill_one_heartbeat_evenly():
     """Users that arrived together are due spread over one period, each in it once."""
     began_ns, late, who, _ = _run(period_s=0.4, users=40, beats=40)
     phases = sorted((due - began_ns) / 0.4e9 for due, _ in late[:40])
-    gaps = [b - a for a, b in zip(phases, phases[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(phases)]
 
     assert sorted(who[:40]) == list(range(40))
     assert max(gaps) < 3 / 40
@@ -39,7 +41,7 @@ def test_each_user_beats_once_a_period():
     """A user's beats are due exactly one period apart, however late one was sent."""
     _, late, who, _ = _run(period_s=0.05, users=3, beats=12)
     dues = {user: [due for (due, _), w in zip(late, who, strict=False) if w == user] for user in range(3)}
-    steps = {b - a for due in dues.values() for a, b in zip(due, due[1:], strict=False)}
+    steps = {b - a for due in dues.values() for a, b in itertools.pairwise(due)}
 
     assert steps == {50_000_000}
 
