@@ -196,7 +196,7 @@ def _check_contents(chunk: Chunk) -> None:
     # in floats, as a product that wraps must not pass for a sum; a bucket is at most 1/1024 of its values wide
     least = np.zeros(filled.size, dtype=np.float64)
     least[filled] = np.add.reduceat(_LOWEST[index] * count, begin)
-    slack = 1 + least * 1e-9
+    slack = least * 1e-9
     possible = (chunk.sum_us >= least - slack) & (chunk.sum_us <= least * (1 + 1 / 1024) + slack)
     _check(possible, "has a sum that its buckets cannot have")
 

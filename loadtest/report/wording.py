@@ -14,6 +14,7 @@ from typing import Any
 
 MISSING = "n/a"
 INFINITE = "∞"
+_MINUTES_FROM_S = 120
 
 
 def number(value: Any) -> float | None:
@@ -51,17 +52,19 @@ def milliseconds(value: Any, n: Any = None) -> str:
         return INFINITE
     if abs(ms) < 999.5:
         return f"{significant(ms)} ms"
+    if abs(ms) < _MINUTES_FROM_S * 1000.0:
+        return f"{significant(ms / 1000.0)} s"
     return seconds(ms / 1000.0)
 
 
 def seconds(value: Any, n: Any = None) -> str:
-    """A duration given in seconds: ``0.25 s``, ``75.0 s``, ``12 min 30 s``, ``3 h 05 min``."""
+    """A duration given in seconds, without trailing zeros: ``0.25 s``, ``75 s``, ``12 min 30 s``, ``3 h 05 min``."""
     s = number(value)
     if s is None:
         return missing(n)
     if math.isinf(s):
         return INFINITE
-    if abs(s) < 120:
+    if abs(s) < _MINUTES_FROM_S:
         text = significant(s)
         return f"{text.rstrip('0').rstrip('.') if '.' in text else text} s"
     whole = round(s)

@@ -104,8 +104,10 @@ def batch(story: Story) -> Batch:
     hold_first = START + story.ramp
     drain_first = hold_first + story.hold
     last = drain_first + story.drain
-    for name, at in (("ramp", START), ("hold", hold_first), ("drain", drain_first), ("end", last)):
-        made.notes.append(Note(at_us=at * 1_000_000, kind="phase", text=f"{name} began", data={"phase": name}))
+    moments = {"ramp": START, "hold": hold_first, "drain": drain_first, "end": last}
+    for name, at in moments.items():
+        at_us = at * 1_000_000 - (name == "drain")  # the window of the drain's note is the hold's last
+        made.notes.append(Note(at_us=at_us, kind="phase", text=f"{name} began", data={"phase": name}))
     _connect(made, story, rng)
     for window in range(START, last):
         _generator(made, window, rng, late=window - hold_first in story.breached)
