@@ -19,6 +19,7 @@ from loadtest.collect.ledger import Entry, Ledger
 from loadtest.collect.marks import PRIVATE, PUBLIC
 from loadtest.collect.people import ROLES, People
 from loadtest.collect.presence import Presence
+from loadtest.collect.subjects import tracked_events
 from loadtest.directory import Directory, Role
 from loadtest.metrics import Batch, Gauge, Note
 
@@ -89,6 +90,8 @@ class Collector:
         self.needles = {
             prefix: f'"content":"{prefix}:{settings.run_tag}:'.encode("ascii") for prefix in (PUBLIC, PRIVATE)
         }
+        #: events whose emissions are matched by their subject, since no text of ours is in them
+        self.tracked: frozenset[str] = tracked_events(settings.dialect)
         self.holding = False
         self._received: dict[tuple[str, Role], list[int]] = {}
         self._ping_gaps: dict[Role, list[tuple[int, int]]] = {role: [] for role in ROLES}

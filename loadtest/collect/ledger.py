@@ -15,6 +15,11 @@ The terms, as in the design:
 - *undetermined*: a required epoch whose deadline had not come when the books were closed;
 - *unmatched*: a mark of this run that belongs to no entry (voided, or long closed).
 
+An emission that carries text is keyed by its mark. One that does not (typing, status, assignment ...) is keyed by its
+event and subject (see :mod:`loadtest.collect.subjects`); a subject has one entry an event at a time, and one whose
+entry was not finished is retired for that event, since a late copy could not be told from the next emission's first.
+An event that *perhaps* follows has no expectation until its first arrival; then all of its audience is required.
+
 The deadline counts from the moment the request was written: what a pool or a late generator held back is not the
 server's delay (latencies still count from the due time).
 """
@@ -33,12 +38,15 @@ from numpy.typing import NDArray
 from loadtest.clock import NS_PER_S, NS_PER_US, Clock
 from loadtest.collect.epochs import EndCause, Epochs
 from loadtest.collect.people import ROLES, People
+from loadtest.collect.subjects import MARKED, event_of
 from loadtest.contract import EVENTS
 from loadtest.metrics import Batch, Closing
 
 #: A copy flood on one entry is counted, not kept: ticks kept per required epoch, and at least.
 _TICKS_PER_EPOCH = 8
 _TICKS_AT_LEAST = 1024
+#: a finished entry's subject rests this long, so that a second copy is still told as one
+_QUARANTINE_NS = 300_000_000
 
 _BALANCE = (
     "expected",
@@ -69,6 +77,9 @@ class Action:
         actor_role: who acts.
         actor_id: user id or contact id of the actor.
         private: a private note.
+        perhaps: the event follows the call perhaps, not always.
+        most: copies an epoch may get without one of them being a duplicate (a server may merge or repeat).
+        spared: number of the identity that the event is not sent to (who types is not told so), or -1.
         due_ns: monotonic time at which the plan made it due.
         dispatched_ns: monotonic time at which the generator took it up.
     """
@@ -84,6 +95,14 @@ class Action:
     private: bool
     due_ns: int
     dispatched_ns: int
+    perhaps: bool = False
+    most: int = 1
+    spared: int = -1
+
+    @property
+    def marked(self) -> bool:
+        """Whether the event carries the mark of its own emission."""
+        return self.event == MARKED
 
 
 class Entry:
@@ -165,7 +184,8 @@ class Ledger:
         self._overdue_limit = overdue_limit
         #: by key; the receivers' look-up. Holds open entries, overdue ones, and those that await their announcement.
         self.entries: dict[bytes, Entry] = {}
-        self._open: dict[bytes, Entry] = {}
+        self._open: dict[int, Entry] = {}
+        self._retired: set[bytes] = set()
         self._unannounced: OrderedDict[bytes, tuple[int, Entry]] = OrderedDict()
         self._overdue: OrderedDict[bytes, Entry] = OrderedDict()
         self._send_order: list[tuple[int, bytes]] = []
@@ -175,12 +195,73 @@ class Ledger:
 
     def open(self, key: bytes, action: Action) -> Entry:
         """Open an entry, before its POST."""
+        entry = self._adopt(key)
+        entry.own = True
+        self._admit(entry, action)
+        return entry
+
+    def open_unbound(self, action: Action) -> Entry:
+        """Open an entry whose subject only the answer to its POST will name; :meth:`bind` it then."""
+        entry = Entry(b"")
+        entry.own = True
+        self._admit(entry, action)
+        return entry
+
+    def bind(self, entry: Entry, key: bytes) -> None:
+        """The answer named the subject: what arrived for it meanwhile is the entry's."""
+        early = self._adopt(key)
+        entry.key = key
+        entry.who, entry.when, entry.overflow = early.who, early.when, early.overflow
+        self.entries[key] = entry
+        insort(self._send_order, (entry.written_ns, key))
+
+    def is_free(self, key: bytes, now_ns: int) -> bool:
+        """Whether a subject can be used for another emission of its event.
+
+        It can be when it has no entry, or one that everybody required has ticked, a moment (0.3 s) ago.
+        """
+        if key in self._retired:
+            return False
+        entry = self.entries.get(key)
+        if entry is None:
+            return True
+        if not entry.status or entry.action is None or entry.closed:
+            return False
+        if entry.required is None:
+            self._require(entry)
+        ticked = set(entry.who)
+        return (
+            bool(entry.when)
+            and now_ns - entry.when[-1] > _QUARANTINE_NS
+            and all(epoch in ticked for epoch in entry.required.tolist())  # type: ignore[union-attr]  # set above
+        )
+
+    def open_subject(self, key: bytes, action: Action, batch: Batch) -> Entry | None:
+        """Open an entry for an emission without a mark.
+
+        Args:
+            key: event and subject.
+            action: what is emitted.
+            batch: where the balance of the subject's finished entry goes.
+
+        Returns:
+            The entry, or None when the subject is not free.
+        """
+        if not self.is_free(key, self._clock.now_ns()):
+            return None
+        before = self.entries.get(key)
+        if before is not None:
+            if not before.settled:
+                self._settle(before, batch)
+            self._close(before, batch, over=True)
+        return self.open(key, action)
+
+    def _adopt(self, key: bytes) -> Entry:
+        """The entry of a key: one that awaits its announcement, or a new one."""
+        self._unannounced.pop(key, None)
         entry = self.entries.get(key)
         if entry is None:
             entry = self.entries[key] = Entry(key)
-        self._unannounced.pop(key, None)
-        entry.own = True
-        self._admit(entry, action)
         return entry
 
     def written(self, entry: Entry, at_ns: int) -> None:
@@ -220,13 +301,10 @@ class Ledger:
 
     def announce(self, plain: list[Any]) -> None:
         """Take another worker's announcement of an emission (as :attr:`announcements` gives them)."""
-        key = bytes(plain[0])
-        entry = self.entries.get(key)
-        if entry is None:
-            entry = self.entries[key] = Entry(key)
-        self._unannounced.pop(key, None)
+        entry = self._adopt(bytes(plain[0]))
         due_us, dispatched_us, written_us, responded_us, status = plain[1:6]
-        event, call, account_id, inbox_id, conversation_id, contact_id, actor_role, actor_id, private = plain[6:]
+        event, call, account_id, inbox_id, conversation_id, contact_id, actor_role, actor_id, private = plain[6:15]
+        perhaps, most = plain[15:]
         mono = self._clock.mono_ns
         action = Action(
             event=event,
@@ -240,6 +318,9 @@ class Ledger:
             private=private,
             due_ns=mono(due_us * NS_PER_US),
             dispatched_ns=mono(dispatched_us * NS_PER_US),
+            perhaps=perhaps,
+            most=most,
+            spared=self._people.spared(event, actor_role, account_id, actor_id),
         )
         self._admit(entry, action)
         self.written(entry, mono(written_us * NS_PER_US))
@@ -270,6 +351,8 @@ class Ledger:
             a.actor_role,
             a.actor_id,
             a.private,
+            a.perhaps,
+            a.most,
         ]
 
     # -- judging -----------------------------------------------------------------------------------------------------
@@ -301,7 +384,7 @@ class Ledger:
             if not entry.settled and (over or final or len(entry.who) >= entry.required_count):
                 self._settle(entry, batch)
             if over or final:
-                self._close(entry, now_ns, batch, over=over)
+                self._close(entry, batch, over=over)
         for entry in list(self._overdue.values()):
             if len(entry.who) > entry.judged:
                 self._take_late(entry, batch)
@@ -310,10 +393,11 @@ class Ledger:
 
     def _admit(self, entry: Entry, action: Action) -> None:
         entry.action = action
-        entry.audience = self._people.audience(
+        audience = self._people.audience(
             EVENTS[action.event], action.account_id, action.inbox_id, action.contact_id, private=action.private
         )
-        self._open[entry.key] = entry
+        entry.audience = audience if action.spared < 0 else audience[audience != action.spared]
+        self._open[id(entry)] = entry
 
     def _require(self, entry: Entry) -> None:
         if entry.status == "void":
@@ -360,18 +444,20 @@ class Ledger:
                     (of_role - entry.written_ns) // NS_PER_US
                 )
 
-    def _close(self, entry: Entry, now_ns: int, batch: Batch, *, over: bool) -> None:
+    def _close(self, entry: Entry, batch: Batch, *, over: bool) -> None:
         action = entry.action
         required = entry.required
         assert action is not None
         assert required is not None
-        del self._open[entry.key]
+        del self._open[id(entry)]
         entry.closed = True
         epochs, arrivals, copies = self._firsts(entry)
         window = self._window_of(action.due_ns)
-        if entry.status == "uncertain" and not len(epochs):
+        unheard = not len(epochs) and (entry.status == "uncertain" or action.perhaps)
+        if unheard:
             required = np.empty(0, dtype=np.int64)  # nobody got it: not emitted
-            batch.add(window, "emission.uncertain", action.call)
+            if entry.status == "uncertain":
+                batch.add(window, "emission.uncertain", action.call)
         elif entry.status == "void":
             batch.add(window, "emission.void", action.call)
         allowed = np.isin(self._epochs.identity[epochs], entry.audience)
@@ -385,8 +471,9 @@ class Ledger:
         missing = ~ticked & (cause == EndCause.OPEN)
         reordered = self._reordered(entry, epochs, arrivals)
         away = self._epochs.count_without(entry.audience, entry.written_ns) if len(entry.audience) else entry.audience
-        emitted = int(entry.own and entry.status != "void" and not (entry.status == "uncertain" and not len(epochs)))
         void = entry.status == "void"
+        emitted = int(entry.own and not void and not unheard)
+        copies_over = np.maximum(copies - action.most, 0)
         required_roles = self._roles_of(required)
         epoch_roles = self._roles_of(epochs)
         if emitted:
@@ -399,7 +486,7 @@ class Ledger:
                 "delivered": int((of & in_time).sum()),
                 "late": int((of & ticked & ~in_time).sum()),
                 "lost": int((of & missing).sum()) if over else 0,
-                "duplicated": 0 if void else int((copies[tick_of & allowed] - 1).sum()),
+                "duplicated": 0 if void else int(copies_over[tick_of & allowed].sum()),
                 "reordered": int(reordered[tick_of].sum()),
                 "leaked": int((tick_of & ~allowed).sum()),
                 "cut_by_peer": int((of & ~ticked & (cause == EndCause.BY_PEER)).sum()),
@@ -427,15 +514,17 @@ class Ledger:
                 )
         if entry.overflow:
             batch.add(window, "generator.overflow", value=entry.overflow)
-        if over and missing.any():
+        if not action.marked and (missing.any() or not over) and not unheard:
+            self._retired.add(entry.key)
+        if over and missing.any() and not unheard:
             entry.missing = dict.fromkeys(required[missing].tolist(), 0)
             entry.judged = len(entry.who)
             self._overdue[entry.key] = entry
             if len(self._overdue) > self._overdue_limit:
                 old, _ = self._overdue.popitem(last=False)
                 self.entries.pop(old, None)
-        else:
-            self.entries.pop(entry.key, None)
+        elif self.entries.get(entry.key) is entry:
+            del self.entries[entry.key]
 
     def _closing(self, entry: Entry, role: str, **values: Any) -> Closing:
         a = entry.action
@@ -443,7 +532,7 @@ class Ledger:
         own = entry.own
         base: dict[str, Any] = {**dict.fromkeys(_BALANCE, 0), "emitted": 0, "first_us": None, "last_us": None, **values}
         return Closing(
-            mark=entry.key.decode("ascii"),
+            mark=entry.key.decode(),
             event=a.event,
             role=role,
             worker=self._worker,
@@ -516,9 +605,11 @@ class Ledger:
             del self._unannounced[key]
             self.entries.pop(key, None)
             window = self._window_of(seen_ns)
+            event = event_of(key)
+            column = "delivery.unmatched" if event == MARKED else "delivery.foreign"
             for epoch in entry.who:
                 role = ROLES[int(self._people.role[self._epochs.identity[epoch]])]
-                batch.add(window, "delivery.unmatched", "message.created", role)
+                batch.add(window, column, event, role)
         cut = bisect_right(self._send_order, (now_ns - 3 * self._deadline_ns, b""))
         if cut > 4096:
             del self._send_order[:cut]

@@ -33,6 +33,7 @@ class People:
         self._contact_number = {(c.account_id, c.contact_id): len(self.agents) + n for n, c in enumerate(self.contacts)}
         self._agent_number = {a.user_id: n for n, a in enumerate(self.agents)}
         self._inbox_agents: dict[tuple[int, int], NDArray[np.int64]] = {}
+        self._account_agents: dict[int, NDArray[np.int64]] = {}
 
     def agent_number(self, user_id: int) -> int | None:
         """The number of the agent with this user id, or None when it is not simulated here."""
@@ -57,6 +58,22 @@ class People:
             )
         return found
 
+    def account_agents(self, account_id: int) -> NDArray[np.int64]:
+        """Numbers of the simulated agents of an account, whatever their inboxes."""
+        found = self._account_agents.get(account_id)
+        if found is None:
+            found = self._account_agents[account_id] = np.array(
+                [n for n, a in enumerate(self.agents) if account_id in a.account_ids], dtype=np.int64
+            )
+        return found
+
+    def spared(self, event: str, actor_role: str, account_id: int, actor_id: int) -> int:
+        """The number of the identity that an event is not sent to, or -1: who types is not told so (by token)."""
+        if not event.startswith("conversation.typing_"):
+            return -1
+        number = self.agent_number(actor_id) if actor_role == "agent" else self.contact_number(account_id, actor_id)
+        return -1 if number is None else number
+
     def audience(
         self, spec: EventSpec, account_id: int, inbox_id: int, contact_id: int, *, private: bool = False
     ) -> NDArray[np.int64]:
@@ -69,6 +86,11 @@ class People:
             contact_id: the contact it is held with.
             private: a private note, which contacts never see.
         """
-        agents = self.inbox_agents(account_id, inbox_id) if spec.to_agents else np.empty(0, dtype=np.int64)
+        if not spec.to_agents:
+            agents = np.empty(0, dtype=np.int64)
+        elif getattr(spec, "scope", "") == "account":
+            agents = self.account_agents(account_id)
+        else:
+            agents = self.inbox_agents(account_id, inbox_id)
         contact = self.contact_number(account_id, contact_id) if spec.to_contacts and not private else None
         return agents if contact is None else np.append(agents, contact)

@@ -51,7 +51,7 @@ class _Account:
         self.start_ns = np.full(size, _FOREVER, dtype=np.int64)
         self.end_ns = np.full(size, -1, dtype=np.int64)
         self.beat_ns = np.full(size, -_FOREVER, dtype=np.int64)
-        self.planned = np.zeros(size, dtype=bool)
+        self.first_ns = np.full(size, _FOREVER, dtype=np.int64)  # nobody is absent before having been there
         self.past: list[tuple[int, int, int]] = []  # (place, start, end) of earlier visits, ascending by end
         self.user_places: dict[str, int] = {}
         self.contact_places: dict[str, int] = {}
@@ -110,7 +110,7 @@ class Presence:
     def arrived(self, identity: int, at_ns: int) -> None:
         """The identity's subscription was confirmed: it is there, and its subscribe counted as a beat."""
         account, place = self._locate(identity)
-        account.planned[place] = True
+        account.first_ns[place] = min(account.first_ns[place], at_ns)
         if account.end_ns[place] != _FOREVER:
             if account.end_ns[place] >= 0:
                 account.past.append((place, int(account.start_ns[place]), int(account.end_ns[place])))
@@ -210,7 +210,7 @@ class Presence:
         if not self._counting or to_ns <= from_ns:
             return
         alive = account.alive_ns(from_ns, to_ns)
-        absent = np.where(account.planned, (to_ns - from_ns) - alive, 0)
+        absent = np.maximum(to_ns - np.maximum(account.first_ns, from_ns), 0) - alive
         self._split(account, view, alive, "presence.alive_us", to_ns, batch)
         self._split(account, view, np.where(view.shown, alive, 0), "presence.right_us", to_ns, batch)
         self._split(account, view, np.where(view.shown, 0, alive), "presence.mistake_us", to_ns, batch)

@@ -30,6 +30,7 @@ from loadtest.cable import (
 from loadtest.collect.collector import Collector
 from loadtest.collect.epochs import EndCause
 from loadtest.collect.marks import KEY_WIDTH, PUBLIC, read_mark
+from loadtest.collect.subjects import MARKED, read_subject
 from loadtest.contract import EVENTS
 from loadtest.directory import Role
 
@@ -267,8 +268,12 @@ class Receiver:
         try:
             if name == "presence.update":
                 self._told(_decode_presence(message.data), arrival_ns)
-            elif name == "message.created":
+            elif name == MARKED:
                 self._created(_decode_content(message.data), arrival_ns)
+            elif name in collector.tracked:
+                key = read_subject(name, message.data)
+                if key is not None:
+                    collector.tick(key, self.epoch, arrival_ns)
         except msgspec.MsgspecError:
             collector.count("contract.violation", "wrong_type", self.role)
         if self.role == "contact" and not spec.to_contacts and not self._allowed_by_dialect(name):

@@ -177,8 +177,11 @@ def test_the_batch_stays_the_callers(folder: Path) -> None:
     with RunWriter.create(folder, META) as writer:
         writer.write(batch)
         batch.hist(START_S, "fanout").record(6)
+        further = Batch()
+        further.hist(START_S, "fanout").record(7)
+        writer.write(further)
 
-    assert open_run(folder).merged("fanout").n == 1
+    assert open_run(folder).merged("fanout").n == 2
 
 
 def test_a_batch_that_could_not_be_written_comes_with_the_next(folder: Path) -> None:
