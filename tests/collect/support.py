@@ -45,9 +45,10 @@ def action(due_ns, *, inbox_id=10, contact_id=1, conversation_id=100, private=Fa
 
 
 def balance(batch, event="message.created"):
-    """The ledger's columns that are not zero: {(column, role): value}."""
-    return {
-        (metric.removeprefix("delivery."), role): value
-        for (_, metric, name, role), value in sorted(batch.counts.items())
-        if metric.startswith("delivery.") and name == event and value
-    }
+    """The ledger's columns that are not zero, over all windows: {(column, role): value}."""
+    totals = {}
+    for (_, metric, name, role), value in batch.counts.items():
+        if metric.startswith("delivery.") and name == event:
+            key = (metric.removeprefix("delivery."), role)
+            totals[key] = totals.get(key, 0) + value
+    return {key: value for key, value in totals.items() if value}

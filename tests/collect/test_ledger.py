@@ -1,12 +1,14 @@
 """The ledger's balance, case by case and against a brute-force model of random histories."""
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.clock import NS_PER_S
 from loadtest.collect import EndCause, emission_key
+from loadtest.collect.subjects import subject_key
 from loadtest.metrics import Batch
 from tests.collect.support import ADMIN, BOB, CLEO, CONTACT_1, DAN, action, balance, collector
 
@@ -254,6 +256,135 @@ def test_memory_of_closed_emissions_is_given_back():
     _judge(subject, clock)
 
     assert (len(subject.ledger.entries), subject.ledger.open_count) == (0, 0)
+
+
+TYPING = subject_key("conversation.typing_on", 1, 100, "contact:1")
+
+
+def _type(subject, clock, *, ticks=(), key=TYPING, **changes):
+    """The contact starts typing in its conversation; ``ticks`` are epochs that see it at once."""
+    typing = replace(action(clock.now_ns()), event="conversation.typing_on", spared=CONTACT_1, **changes)
+    entry = subject.ledger.open_subject(key, typing, subject.batch)
+    if entry is not None:
+        subject.ledger.written(entry, clock.now_ns())
+        subject.ledger.responded(entry, clock.now_ns() + 1, "ok")
+        for epoch in ticks:
+            subject.tick(key, epoch, clock.now_ns() + 1)
+    return entry
+
+
+def test_an_emission_without_a_mark_is_accounted_by_its_subject():
+    """Typing is delivered to its audience but for who types."""
+    subject, clock, epochs = _start()
+    _type(subject, clock, ticks=[epochs[i] for i in (ADMIN, BOB)])
+    clock.advance(11)
+    batch = subject.collect(clock.now_ns())
+
+    assert balance(batch, "conversation.typing_on") == {
+        ("emitted", ""): 1,
+        ("expected", "agent"): 3,
+        ("delivered", "agent"): 2,
+        ("lost", "agent"): 1,
+    }
+
+
+def test_a_subject_is_free_again_once_everybody_was_served():
+    """A finished subject can be used again after a moment; an unfinished one cannot."""
+    subject, clock, epochs = _start()
+    everybody = [epochs[i] for i in (ADMIN, BOB, CLEO)]
+    first = _type(subject, clock, ticks=everybody)
+    clock.advance(0.1)
+    too_soon = _type(subject, clock, ticks=everybody)
+    clock.advance(1)
+    second = _type(subject, clock, ticks=everybody[:2])
+    clock.advance(5)
+    unfinished = _type(subject, clock)
+    clock.advance(60)
+    batch = subject.collect(clock.now_ns())
+
+    assert [entry is None for entry in (first, too_soon, second, unfinished)] == [False, True, False, True]
+    assert balance(batch, "conversation.typing_on") == {
+        ("emitted", ""): 2,
+        ("expected", "agent"): 6,
+        ("delivered", "agent"): 5,
+        ("lost", "agent"): 1,
+    }
+
+
+def test_a_subject_that_was_not_finished_is_retired():
+    """A late copy could be the next emission's first, so there is no next one."""
+    subject, clock, epochs = _start()
+    _type(subject, clock, ticks=[epochs[ADMIN]])
+    clock.advance(60)
+    subject.collect(clock.now_ns())
+
+    assert _type(subject, clock) is None
+
+
+def test_frames_that_precede_the_name_of_their_subject_are_the_emissions():
+    """A conversation's number is known from the answer only; what arrived before is bound to it."""
+    subject, clock, epochs = _start()
+    key = subject_key("conversation.created", 1, 100)
+    entry = subject.ledger.open_unbound(replace(action(clock.now_ns()), event="conversation.created"))
+    subject.tick(key, epochs[ADMIN], clock.now_ns() + 1)
+    subject.ledger.written(entry, clock.now_ns())
+    subject.ledger.bind(entry, key)
+    subject.ledger.responded(entry, clock.now_ns() + 2, "ok")
+    for identity in (BOB, CLEO):
+        subject.tick(key, epochs[identity], clock.now_ns() + 3)
+    clock.advance(11)
+
+    assert balance(subject.collect(clock.now_ns()), "conversation.created") == {
+        ("emitted", ""): 1,
+        ("expected", "agent"): 3,
+        ("delivered", "agent"): 3,
+    }
+
+
+def test_what_perhaps_follows_is_expected_only_when_it_does():
+    """Nobody having it is nothing; one having it makes everybody expect it."""
+    subject, clock, epochs = _start()
+    other = subject_key("conversation.typing_on", 1, 101, "contact:1")
+    _type(subject, clock, perhaps=True)
+    _type(subject, clock, perhaps=True, key=other, ticks=[epochs[BOB]])
+    clock.advance(11)
+
+    assert balance(subject.collect(clock.now_ns()), "conversation.typing_on") == {
+        ("emitted", ""): 1,
+        ("expected", "agent"): 3,
+        ("delivered", "agent"): 1,
+        ("lost", "agent"): 2,
+    }
+
+
+def test_copies_a_server_may_send_are_no_duplicates():
+    """Where a server may repeat an event, copies up to the most it may send are fine."""
+    subject, clock, epochs = _start(people=(BOB,))
+    _type(subject, clock, most=2, ticks=[epochs[BOB]] * 3)
+    clock.advance(11)
+
+    assert balance(subject.collect(clock.now_ns()), "conversation.typing_on")["duplicated", "agent"] == 1
+
+
+def test_somebody_elses_event_is_foreign():
+    """An event of a subject that we did not act on is counted as foreign in the end."""
+    subject, clock, epochs = _start(people=(BOB,))
+    subject.tick(TYPING, epochs[BOB], clock.now_ns())
+    clock.advance(21)
+
+    assert balance(subject.collect(clock.now_ns()), "conversation.typing_on") == {("foreign", "agent"): 1}
+
+
+def test_an_announced_subject_is_matched_by_another_worker():
+    """Another worker's typing is accounted on the sockets here."""
+    emitter, clock, _ = _start(people=())
+    receiver, _, epochs = _start(people=(BOB,))
+    _type(emitter, clock)
+    receiver.ledger.announce(emitter.ledger.announcements[0])
+    receiver.tick(TYPING, epochs[BOB], clock.now_ns() + 7)
+    clock.advance(11)
+
+    assert balance(receiver.collect(clock.now_ns()), "conversation.typing_on")["delivered", "agent"] == 1
 
 
 _LIVES = st.lists(
