@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 from loadtest.report.ink import Picture
 from loadtest.report.model import Report
 
+_UNIT = re.compile(r"(\d) (?=%|(?:ms|s|min|h)\b)")
 _OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*[a-z])")
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -38,8 +39,9 @@ def data_uri(svg: str) -> str:
 
 
 def prose(text: str) -> Markup:
-    """A sentence, escaped, with command-line options set as code so that they are not broken at their hyphens."""
-    return Markup(_OPTION.sub(r'<code class="option">\1</code>', str(escape(text))))  # noqa: S704 - escaped just here
+    """A sentence, escaped, whose command-line options and numbers with units are not broken over two lines."""
+    escaped = _UNIT.sub("\\1\u00a0", str(escape(text)))
+    return Markup(_OPTION.sub(r'<code class="option">\1</code>', escaped))  # noqa: S704 - escaped just here
 
 
 @cache

@@ -94,6 +94,7 @@ NAMED_ROOM = 0.16
 
 _LEFT_IN, _RIGHT_IN, _BOTTOM_IN, _ROW_GAP_IN, _COLUMN_GAP_IN = 0.86, 0.22, 0.56, 0.42, 0.3
 _FEW_POINTS = 40
+_LEAST_BREACH = 0.004
 _LEGEND_ROW_IN = 0.25
 _CHARACTER_IN = 0.082
 _DIGITS = re.compile(r"(\d+\.\d\d)\d+")
@@ -323,8 +324,9 @@ def stretches(axes: Axes, line: Timeline, *, named: bool) -> None:
                 (begin + end) / 2, 0.985, name, transform=axes.get_xaxis_transform(),
                 ha="center", va="top", fontsize=7.5, color=MUTED,
             )  # fmt: skip
+    least_s = (line.end_s - line.begin_s) * _LEAST_BREACH
     for begin, end in line.breached:
-        axes.axvspan(begin, end, facecolor=BREACH, alpha=0.28, linewidth=0.0, zorder=0.5)
+        axes.axvspan(begin, max(end, begin + least_s), facecolor=BREACH, alpha=0.28, linewidth=0.0, zorder=0.5)
 
 
 def finish(figure: Figure, *, name: str, title: str, caption: str, alt: str) -> Picture:

@@ -179,6 +179,7 @@ class Frames:
         self._hists: dict[Key, list[tuple[int, str, Histogram]]] = defaultdict(list)
         self._counts: dict[Key, list[tuple[int, str, float]]] = defaultdict(list)
         self._gauges: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
+        self._merged: dict[tuple[Key | str, ...], Histogram] = {}
         start: tuple[int, float] | None = None
         self.hold_first: int | None = None
         last: int | None = None
@@ -230,33 +231,29 @@ class Frames:
 
     def percentiles(self, key: Key, qs: Sequence[float], bins: Bins) -> Percentiles:
         """Percentiles ``qs`` (0..100) of the histograms of ``key`` in each bin."""
-        merged: dict[int, Histogram] = {}
+        of_bin: dict[int, list[Histogram]] = defaultdict(list)
         for window, _, hist in self._hists.get(key, ()):
-            at = int((window - bins.first) // bins.per)
-            if at in merged:
-                merged[at].merge(hist)
-            else:
-                merged[at] = hist.copy()
+            of_bin[int((window - bins.first) // bins.per)].append(hist)
         n = np.zeros(bins.count, dtype=np.int64)
         by_q = {q: np.full(bins.count, np.nan) for q in qs}
         max_ms = np.full(bins.count, np.nan)
-        for at, hist in merged.items():
-            n[at] = hist.n
-            if hist.max_us is not None:
-                max_ms[at] = hist.max_us / 1000.0
+        for at, hists in of_bin.items():
+            joined = merged(hists)
+            n[at] = joined.n
+            largest = [hist.max_us for hist in hists if hist.max_us is not None]
+            if largest:
+                max_ms[at] = max(largest) / 1000.0
             for q in qs:
-                value = hist.percentile(q) if tells(q, hist.n) else None
+                value = joined.percentile(q) if tells(q, joined.n) else None
                 if value is not None:
                     by_q[q][at] = value / 1000.0
         return Percentiles(n=n, by_q=by_q, max_ms=max_ms)
 
     def hold(self, key: Key, *, phases: Sequence[str] = ("hold",)) -> Histogram:
-        """All samples of ``key`` in the given phases, merged."""
-        merged = Histogram()
-        for _, phase, hist in self._hists.get(key, ()):
-            if phase in phases:
-                merged.merge(hist)
-        return merged
+        """All samples of ``key`` in the given phases, merged (:func:`merged`); not to be changed."""
+        if (key, *phases) not in self._merged:
+            self._merged[key, *phases] = merged(hist for _, phase, hist in self._hists.get(key, ()) if phase in phases)
+        return self._merged[key, *phases]
 
     def total(self, key: Key, *, phases: Sequence[str] = ("hold",)) -> float:
         """The sum of a count over the given phases."""
@@ -296,6 +293,21 @@ class Frames:
         else:
             joined = np.where(told, stacked, -np.inf).max(axis=0)
         return np.where(told.any(axis=0), joined, np.nan)
+
+
+def merged(hists: Iterable[Histogram]) -> Histogram:
+    """Many histograms as one, at once instead of one after the other (a soak has thousands).
+
+    Bucket counts are exact, and so are percentiles; sum, minimum and maximum are those of the buckets.
+    """
+    parts = [hist.parts() for hist in hists]
+    if not parts:
+        return Histogram()
+    index = np.concatenate([part.index for part in parts]).astype(np.int64)
+    dense = np.zeros(int(index.max(initial=-1)) + 1, dtype=np.int64)
+    np.add.at(dense, index, np.concatenate([part.count for part in parts]))
+    filled = np.flatnonzero(dense)
+    return Histogram.from_sparse(filled.tolist(), dense[filled].tolist())
 
 
 def _held(line: Floats) -> Floats:

@@ -235,6 +235,8 @@ def rest(summary: Mapping[str, Any]) -> Table:
         n, errors = row.get("n"), part(row, "errors")
         failed = sum(number(value) or 0 for value in errors.values())
         share = row.get("error_share")
+        if not number(n) and not failed:
+            continue  # called in the ramp alone
         rows.append(
             [
                 Cell(wording.plain(call)),

@@ -72,7 +72,7 @@ def seconds(value: Any, n: Any = None) -> str:
         minutes, rest = divmod(whole, 60)
         return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
     hours, rest = divmod(round(s / 60), 60)
-    return f"{hours} h {rest:02d} min"
+    return f"{hours} h {rest:02d} min" if rest else f"{hours} h"
 
 
 def count(value: Any) -> str:

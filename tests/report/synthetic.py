@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +243,13 @@ def data(story: Story, **values: Any) -> RunData:
 
 def summary(story: Story, **values: Any) -> dict[str, Any]:
     """The content of summary.json of the run; ``values`` go into its meta."""
-    return summarise(data(story, **values), None).as_dict()
+    content: dict[str, Any] = json.loads(_summary_text(story, tuple(values.items())))
+    return content
+
+
+@cache
+def _summary_text(story: Story, values: tuple[tuple[str, Any], ...]) -> str:
+    return json.dumps(summarise(data(story, **dict(values)), None).as_dict())
 
 
 def write_run(folder: Path, story: Story, **values: Any) -> Path:

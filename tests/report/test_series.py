@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.metrics.histogram import Histogram
-from loadtest.report.series import BEYOND, FEWEST_BINS, MOST_BINS, Frames, bins_for, curve, tells
+from loadtest.report.series import BEYOND, FEWEST_BINS, MOST_BINS, Frames, bins_for, curve, merged, tells
 from tests.report.synthetic import START, Story, frames
 
 
@@ -73,16 +73,16 @@ def test_percentiles_over_time_are_those_of_the_merged_windows() -> None:
     series = data.percentiles(key, [90.0], bins)
     hists, _, _, _ = frames(Story(ramp=10, drain=0))
     chosen = hists[(hists["metric"] == "fanout") & (hists["name"] == key[1]) & (hists["role"] == "agent")]
-    merged = Histogram()
+    joined = Histogram()
     for window, hist in zip(chosen["window"], chosen["hist"], strict=True):
         if (window - START) // bins.per == 3:
-            merged.merge(hist)
+            joined.merge(hist)
 
     actual = (int(series.n[3]), series.by_q[90.0][3])
 
-    p90_us = merged.percentile(90.0)
+    p90_us = joined.percentile(90.0)
     assert p90_us is not None
-    assert (merged.n, p90_us / 1000.0) == actual
+    assert (joined.n, p90_us / 1000.0) == actual
 
 
 def test_a_bin_with_too_few_samples_has_no_percentile() -> None:
@@ -105,6 +105,20 @@ def test_the_frames_histograms_are_left_as_they_are() -> None:
     actual = data.hold(key)
 
     assert before == actual
+
+
+@given(st.lists(st.lists(st.integers(0, 3_600_000_000), max_size=60), max_size=8))
+def test_merging_at_once_is_merging_one_by_one(batches: list[list[int]]) -> None:
+    """Bucket counts and percentiles are those of the histograms merged one after the other."""
+    hists = [_histogram(*values) for values in batches]
+    one_by_one = Histogram()
+    for hist in hists:
+        one_by_one.merge(hist)
+    at_once = merged(hists)
+
+    actual = (at_once.to_sparse(), [at_once.percentile(q) for q in (0.0, 50.0, 99.9, 100.0)])
+
+    assert (one_by_one.to_sparse(), [one_by_one.percentile(q) for q in (0.0, 50.0, 99.9, 100.0)]) == actual
 
 
 def test_a_gauge_is_summed_over_workers_and_held_between_their_values() -> None:

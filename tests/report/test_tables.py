@@ -144,6 +144,15 @@ def test_failures_name_their_status() -> None:
     assert ["timeout × 3, 404 × 1"] == actual
 
 
+def test_a_call_that_the_hold_never_made_has_no_row() -> None:
+    """Conversations made in the ramp are no result of the hold."""
+    actual = _column(
+        tables.rest({"rest": {"a": {"n": 0, "errors": {}}, "b": {"n": 0, "errors": {"reset": 1}}}}), "call"
+    )
+
+    assert ["b"] == actual
+
+
 def test_names_are_cleaned() -> None:
     """An event's name cannot carry control characters into a table."""
     actual = _column(tables.delivery({"delivery": {"a\x1b[2J\nb": {"expected": 1}}}), "event")

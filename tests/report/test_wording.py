@@ -20,6 +20,7 @@ from loadtest.report import wording
         (90_000, "90.0 s"),
         (150_000, "2 min 30 s"),
         (11_100_000, "3 h 05 min"),
+        (3_600_000, "1 h"),
         (0, "0 ms"),
         ("inf", "∞"),
     ],
