@@ -13,9 +13,10 @@ from typing import Literal
 import numpy as np
 
 from loadtest.clock import NS_PER_MS, NS_PER_S, NS_PER_US, Clock
+from loadtest.collect.entry import Entry
 from loadtest.collect.epochs import EndCause, Epochs
 from loadtest.collect.health import Health
-from loadtest.collect.ledger import Entry, Ledger
+from loadtest.collect.ledger import Ledger
 from loadtest.collect.marks import PRIVATE, PUBLIC
 from loadtest.collect.people import ROLES, People
 from loadtest.collect.presence import Presence
