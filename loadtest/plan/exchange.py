@@ -12,7 +12,23 @@ from typing import Literal
 from loadtest.directory import Role
 from loadtest.plan.pacer import uniform
 
-Kind = Literal["typing_on", "message", "typing_off"]
+Kind = Literal[
+    "typing_on",
+    "message",
+    "typing_off",
+    "read",
+    "resolve",
+    "reopen",
+    "assign",
+    "team",
+    "ask_email",
+    "give_email",
+    "update_contact",
+    "create_contact",
+    "open_conversation",
+    "merge",
+]
+Act = Literal["read", "status", "assign", "team", "email", "contact_update", "contact_create", "merge", "conversation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +39,13 @@ class Step:
         due_s: seconds from the exchange's own due time.
         kind: what is done.
         role: who does it.
+        act: the act it is a step of; None for the talk itself.
     """
 
     due_s: float
     kind: Kind
     role: Role
+    act: Act | None = None
 
 
 @dataclass(frozen=True, slots=True)
