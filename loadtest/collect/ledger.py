@@ -177,7 +177,8 @@ class Ledger:
             self.written(entry, at_ns)
         entry.status = status
         entry.responded_ns = at_ns
-        self.announcements.append(self._announcement(entry))
+        if entry.key:  # one that was never bound to a subject is nothing to others
+            self.announcements.append(self._announcement(entry))
 
     # -- the receivers' side -----------------------------------------------------------------------------------------
 
