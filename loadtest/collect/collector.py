@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from loadtest.clock import NS_PER_MS, NS_PER_S, NS_PER_US, Clock
+from loadtest.collect.checks import Checks
 from loadtest.collect.entry import Entry
 from loadtest.collect.epochs import EndCause, Epochs
 from loadtest.collect.health import Health
@@ -22,6 +23,7 @@ from loadtest.collect.people import ROLES, People
 from loadtest.collect.presence import Presence
 from loadtest.collect.subjects import tracked_events
 from loadtest.directory import Directory, Role
+from loadtest.errors import ContractViolation
 from loadtest.metrics import Batch, Gauge, Note
 
 Dialect = Literal["auto", "seed", "current"]
@@ -86,6 +88,7 @@ class Collector:
             contact_expiry_s=settings.contact_expiry_s,
         )
         self.health = Health(clock, window_ns=self.window_ns, worker=settings.worker)
+        self.checks = Checks(self.people, settings.dialect, self._violated)
         self.batch = Batch()
         #: what a receiver's fast path searches for: the mark of this run at the start of a content
         self.needles = {
@@ -123,6 +126,12 @@ class Collector:
         """Mark a moment on the time line."""
         at_ns = self.clock.now_ns() if at_ns is None else at_ns
         self.batch.notes.append(Note(self.clock.wall_ns(at_ns) // NS_PER_US, kind, text, dict(data or {})))
+
+    def _violated(self, role: str, violation: ContractViolation, evidence: Mapping[str, object] | None) -> None:
+        self.count("contract.violation", violation.kind, role)
+        if evidence is not None:
+            data = {"kind": violation.kind, "event": violation.event, "role": role, "frame": dict(evidence)}
+            self.note("violation", str(violation), data)
 
     def received_cell(self, event: str, role: Role) -> list[int]:
         """The counter [frames, bytes] of an event on a role's sockets, for a receiver to add to directly."""
@@ -233,6 +242,8 @@ class Collector:
                 batch.add(now_window, "delivery.received", event, role, cell[0])
                 batch.add(now_window, "delivery.bytes", event, role, cell[1])
                 cell[0] = cell[1] = 0
+        for (event, on_role), checked in self.checks.drain().items():
+            batch.add(now_window, "contract.checked", event, on_role, checked)
         for role, gaps in self._ping_gaps.items():
             for at_ns, gap_ns in gaps:
                 window = self.window(at_ns)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.contract import EventSpec
+from loadtest.contract import EVENTS, EventSpec
 from loadtest.directory import Agent, Contact, Directory, Role
 
 ROLES: tuple[Role, Role] = ("agent", "contact")
@@ -69,7 +69,7 @@ class People:
 
     def spared(self, event: str, actor_role: str, account_id: int, actor_id: int) -> int:
         """The number of the identity that an event is not sent to, or -1: who types is not told so (by token)."""
-        if not event.startswith("conversation.typing_"):
+        if not EVENTS[event].spares_emitter:
             return -1
         number = self.agent_number(actor_id) if actor_role == "agent" else self.contact_number(account_id, actor_id)
         return -1 if number is None else number
@@ -88,7 +88,7 @@ class People:
         """
         if not spec.to_agents:
             agents = np.empty(0, dtype=np.int64)
-        elif getattr(spec, "scope", "") == "account":
+        elif spec.scope == "account":
             agents = self.account_agents(account_id)
         else:
             agents = self.inbox_agents(account_id, inbox_id)

@@ -29,9 +29,8 @@ from loadtest.cable import (
 )
 from loadtest.collect.collector import Collector
 from loadtest.collect.epochs import EndCause
-from loadtest.collect.marks import KEY_WIDTH, PUBLIC, read_mark
+from loadtest.collect.marks import KEY_WIDTH, PRIVATE, PUBLIC, read_mark
 from loadtest.collect.subjects import MARKED, read_subject
-from loadtest.contract import EVENTS
 from loadtest.directory import Role
 
 _PING = b'{"type":"ping"'
@@ -74,7 +73,6 @@ class Receiver:
     """
 
     __slots__ = (
-        "_contact_id",
         "_created_cell",
         "_early",
         "_entries",
@@ -85,6 +83,9 @@ class Receiver:
         "_on_event",
         "_prefix",
         "_prefix_length",
+        "_private_needle",
+        "_recipient",
+        "_wants",
         "beats",
         "cable",
         "collector",
@@ -121,10 +122,9 @@ class Receiver:
         self._prefix_length = 0
         self._learned = 0
         self._early: list[tuple[bytes, int]] = []
-        self._contact_id = ""
-        if role == "contact":
-            number = identity - len(collector.people.agents)
-            self._contact_id = str(collector.people.contacts[number].contact_id)
+        self._wants = collector.checks.wants
+        self._recipient = collector.checks.recipient(identity, identifier)
+        self._private_needle = collector.needles[PRIVATE] if role == "contact" else b""
 
     # -- transport's handler -----------------------------------------------------------------------------------------
 
@@ -147,6 +147,8 @@ class Receiver:
                     cell = self._created_cell
                     cell[0] += 1
                     cell[1] += end - start
+                    if self._wants(MARKED, self.role):
+                        self.collector.checks.check(bytes(data[start:end]), self._recipient)
                     return
             self._event_frame(bytes(data[start:end]), arrival_ns, end - start)
         elif data.startswith(_PING, start):
@@ -254,40 +256,41 @@ class Receiver:
         try:
             message = _decode_message(raw)
         except msgspec.MsgspecError:
-            collector.count("contract.violation", "no_event", self.role)
+            collector.checks.check(text, self._recipient)
             return
         name = message.event
-        spec = EVENTS.get(name)
-        if spec is None:
+        checks = collector.checks
+        if name not in checks.events:
             collector.count("contract.unknown", name[:64], self.role)
             return
         cell = collector.received_cell(name, self.role)
         cell[0] += 1
         cell[1] += size
-        collector.count("contract.checked", name, self.role)
+        suspicious = not checks.may_receive(name, self.role) or (
+            self._private_needle != b"" and self._private_needle in text
+        )
         try:
             if name == "presence.update":
-                self._told(_decode_presence(message.data), arrival_ns)
+                presence = _decode_presence(message.data)
+                suspicious |= self.role == "contact" and bool(presence.contacts)
+                self._told(presence, arrival_ns)
             elif name == MARKED:
-                self._created(_decode_content(message.data), arrival_ns)
+                content = _decode_content(message.data)
+                suspicious |= self.role == "contact" and content.private
+                self._created(content, arrival_ns)
             elif name in collector.tracked:
                 key = read_subject(name, message.data)
                 if key is not None:
                     collector.tick(key, self.epoch, arrival_ns)
         except msgspec.MsgspecError:
-            collector.count("contract.violation", "wrong_type", self.role)
-        if self.role == "contact" and not spec.to_contacts and not self._allowed_by_dialect(name):
-            collector.count("contract.violation", "wrong_audience", self.role)
-
-    def _allowed_by_dialect(self, name: str) -> bool:
-        return name == "conversation.created" and self.collector.settings.dialect != "seed"
+            suspicious = True
+        if suspicious or self._wants(name, self.role):
+            checks.check(text, self._recipient)
 
     def _created(self, data: _Content, arrival_ns: int) -> None:
         mark = read_mark(data.content) if data.content else None
-        if data.private and self.role == "contact":
-            self.collector.count("contract.violation", "private_to_contact", self.role)
         if mark is None or mark.run != self.collector.settings.run_tag:
-            self.collector.count("delivery.foreign", "message.created", self.role)
+            self.collector.count("delivery.foreign", MARKED, self.role)
         else:
             self.collector.tick(mark.key.encode("ascii"), self.epoch, arrival_ns)
 
@@ -300,8 +303,6 @@ class Receiver:
             collector.batch.add(window, "presence.answered", self.role, self.role)
             collector.batch.add(window, "delivery.expected", "presence.update", self.role)
             collector.batch.add(window, "delivery.delivered", "presence.update", self.role)
-        if self.role == "contact" and any(other != self._contact_id for other in data.contacts or {}):
-            collector.count("contract.violation", "contact_in_contact_presence", self.role)
         collector.presence.told(self.identity, data.users, data.contacts, arrival_ns, collector.batch)
 
     # -- beats -------------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import gevent
+from gevent.event import Event as Signal
+from gevent.lock import RLock
 
 from loadtest.clock import NS_PER_S, SystemClock
 from loadtest.distributed.keeper import RunKeeper
@@ -77,6 +79,8 @@ class Conductor:
         self._clock = SystemClock()
         self._ramp: gevent.Greenlet | None = None
         self._flusher: gevent.Greenlet | None = None
+        self._over = Signal()
+        self._stopping = RLock()
 
     def start(self) -> None:
         """The test starts: the ramp begins."""
@@ -89,20 +93,25 @@ class Conductor:
             self._ramp = gevent.spawn(self._await_users)
 
     def stopping(self) -> None:
-        """The test is being stopped: drain, and close the books. Returns when that is done."""
-        if self._ramp is not None:
-            self._ramp.kill()
-        if self.phase == "hold":
-            self._mark("drain")
-            self._workers.end_hold()
-            self._wait(self._workers.drained, self._patience.drain_s)
-        if self.phase != "end":
-            self._workers.close_books()
-            self._mark("end")
-        if self._flusher is not None:
-            self._flusher.kill()
-            self._flusher = None
-        self.keeper.flush(final=True)
+        """The test is being stopped: drain, and close the books. Returns when that is done.
+
+        Locust may say so again meanwhile, on a signal: the drain under way is waited for, not cut short.
+        """
+        with self._stopping:
+            if self._ramp is not None:
+                self._ramp.kill()
+            if self.phase == "hold":
+                self._mark("drain")
+                self._workers.end_hold()
+                self._wait(self._workers.drained, self._patience.drain_s)
+            if self.phase != "end":
+                self._workers.close_books()
+                self._mark("end")
+            self._over.set()
+            if self._flusher is not None:
+                self._flusher.join()  # not killed: what it is about to write would be lost
+                self._flusher = None
+            self.keeper.flush(final=True)
 
     def _await_users(self) -> None:
         if not self._wait(self._workers.ready, self._patience.confirm_s):
@@ -126,8 +135,7 @@ class Conductor:
         self.keeper.note("phase", phase, {"phase": phase})
 
     def _flush_loop(self) -> None:
-        while True:
-            gevent.sleep(self._patience.flush_s)
+        while not self._over.wait(timeout=self._patience.flush_s):
             self.keeper.flush()
 
 

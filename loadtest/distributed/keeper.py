@@ -10,14 +10,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from gevent.threadpool import ThreadPool
 
 from loadtest.clock import NS_PER_S, NS_PER_US, SystemClock
-from loadtest.errors import LoadtestError, UsageError
+from loadtest.errors import GeneratorError
 from loadtest.metrics import Batch, Closing, Gauge, Note
 from loadtest.store import RunWriter
+
+_T = TypeVar("_T")
 
 _LAST_WAIT_S = 3.0
 
@@ -52,8 +54,13 @@ class RunKeeper:
         self._window_ns = round(window_s * NS_PER_S)
         self._on_trouble = on_trouble
         self._pool = ThreadPool(1)
-        self._writer: RunWriter = self._pool.spawn(RunWriter.create, folder, meta).get()
+        try:
+            self._writer: RunWriter = self._in_thread(lambda: RunWriter.create(folder, meta))
+        except BaseException:
+            self._pool.kill()
+            raise
         self._pending = Batch()
+        self._meta: dict[str, Any] = {}
         self._lasts: OrderedDict[str, _Last] = OrderedDict()
         self._trouble: str | None = None
         self.received = 0
@@ -116,20 +123,37 @@ class RunKeeper:
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def flush(self, *, final: bool = False) -> None:
-        """Write what was taken; what cannot be written is kept and tried again at the next flush."""
+        """Write what was taken; what cannot be written is kept (by the writer) and tried again at the next flush."""
         self.clock.anchor()
         self._draw_lasts(final=final)
         batch, self._pending = self._pending, Batch()
-        if batch.is_empty:
-            return
+        if not batch.is_empty or self._trouble is not None:
+            self._write(lambda: self._writer.write(batch))
+        if self._meta:
+            self.set_meta()
+
+    def _write(self, write: Callable[[], None]) -> bool:
         try:
-            self._pool.spawn(self._writer.write, batch).get()
-        except (LoadtestError, OSError) as error:
-            batch.merge(self._pending)
-            self._pending = batch
+            self._in_thread(write)
+        except GeneratorError as error:
             self._say(str(error))
-        else:
-            self._trouble = None
+            return False
+        self._trouble = None
+        return True
+
+    def _in_thread(self, call: Callable[[], _T]) -> _T:
+        """Run a call in the writer's thread. What it raises travels as a value: gevent prints what a thread raises."""
+
+        def carry() -> tuple[_T | None, Exception | None]:
+            try:
+                return call(), None
+            except Exception as error:
+                return None, error
+
+        result, error = self._pool.spawn(carry).get()
+        if error is not None:
+            raise error
+        return cast(_T, result)
 
     def _say(self, text: str) -> None:
         if text != self._trouble:
@@ -137,26 +161,24 @@ class RunKeeper:
             self._on_trouble(text)
 
     def set_meta(self, **values: Any) -> None:
-        """Write what is now known of the run."""
-        try:
-            self._pool.spawn(lambda: self._writer.set_meta(**values)).get()
-        except (LoadtestError, OSError) as error:
-            self._say(str(error))
+        """Write what is now known of the run; what cannot be written is tried again at the next flush."""
+        meta, self._meta = {**self._meta, **values}, {}
+        if not self._write(lambda: self._writer.set_meta(**meta)):
+            self._meta = {**meta, **self._meta}
 
     def close(self) -> None:
         """Write the rest and close the store.
 
         Raises:
-            UsageError: the store could not be written to the end.
+            GeneratorError: the store could not be written to the end.
         """
         self.flush(final=True)
         try:
-            self._pool.spawn(self._writer.close).get()
+            self._in_thread(self._writer.close)
         finally:
             self._pool.kill()
-        if self._trouble is not None:
-            raise UsageError(
-                f"the run's data could not be written ({self._trouble})",
-                where=str(self.folder),
+        if self._meta:
+            raise GeneratorError(
+                f"{self.folder}: what is known of the run could not be written ({self._trouble})",
                 remedy="Free the disk or choose another --report-dir",
             )

@@ -1,12 +1,13 @@
 """What workers and the master tell each other, over Locust's own channel.
 
 Plain types only: a numpy scalar in a Locust message kills the worker's reporter, silently. Messages stay below 100 KiB,
-since all of them share one socket with Locust's heartbeats.
+since all of them share one socket with Locust's heartbeats (but for the setup, which is sent before the test).
 
     master → worker   cable_setup     settings, identities' shard, share of the plan
-    worker → master   cable_batch     a batch (in parts) and the emissions it announces
+    worker → master   cable_batch     a part of a batch
+    worker → master   cable_announce  emissions of this worker
     master → worker   cable_announce  other workers' emissions
-    master → worker   cable_hold      the ramp is over: emit from the given wall time on
+    master → worker   cable_hold      the ramp is over: emit from now on
     master → worker   cable_drain     emit no more, close the books
     worker → master   cable_drained   all books closed and sent
 """
@@ -30,10 +31,8 @@ HOLD = "cable_hold"
 DRAIN = "cable_drain"
 DRAINED = "cable_drained"
 
-#: a message may be 100 KiB; parts are cut by count, so the limits leave room
-_CLOSINGS_A_PART = 250
-_HISTS_A_PART = 60
-_ANNOUNCEMENTS_A_PART = 400
+#: a message may be 100 KiB; the rest is for its envelope
+_PART_BYTES = 90 * 1024
 
 
 def deal(directory: Directory, quotas: Sequence[tuple[int, int]]) -> list[Directory]:
@@ -88,25 +87,32 @@ def batch_parts(batch: Batch) -> Iterator[dict[str, Any]]:
         batch: what to send; not changed.
 
     Yields:
-        Plain dicts for :meth:`Batch.from_plain`; their merge is the batch.
+        Plain dicts for :meth:`Batch.from_plain`, at least one; their merge is the batch.
     """
-    hists = list(batch.hists.items())
-    closings = list(batch.closings)
-    first = True
-    while first or hists or closings:
-        part = Batch()
-        if first:
-            part.counts = batch.counts
-            part.notes = batch.notes
-            part.gauges = batch.gauges
-            first = False
-        part.hists = dict(hists[:_HISTS_A_PART])
-        part.closings = closings[:_CLOSINGS_A_PART]
-        del hists[:_HISTS_A_PART], closings[:_CLOSINGS_A_PART]
-        yield part.to_plain()
+    whole = batch.to_plain()
+    names = [name for name, rows in whole.items() if isinstance(rows, list)]
+    empty = {**whole, **{name: [] for name in names}}
+    for rows in _parts([(name, row) for name in names for row in whole[name]]) or [[]]:
+        part = {**empty, **{name: [] for name in names}}
+        for name, row in rows:
+            part[name].append(row)
+        yield part
 
 
 def announcement_parts(announcements: list[list[Any]]) -> Iterator[list[list[Any]]]:
     """Announcements in lists small enough to send."""
-    for start in range(0, len(announcements), _ANNOUNCEMENTS_A_PART):
-        yield announcements[start : start + _ANNOUNCEMENTS_A_PART]
+    yield from _parts(announcements)
+
+
+def _parts(rows: Sequence[_T]) -> list[list[_T]]:
+    """Rows in lists of so many as fit into a message."""
+    parts: list[list[_T]] = []
+    room = 0
+    for row in rows:
+        size = len(msgspec.msgpack.encode(row))
+        if size > room:
+            parts.append([])
+            room = _PART_BYTES
+        parts[-1].append(row)
+        room -= size
+    return parts

@@ -7,6 +7,7 @@ dropped and counted, since to delay it would close the loop.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import count
 from typing import Protocol
@@ -103,7 +104,8 @@ class Chat:
         self._agents: dict[int, Speaker] = {}
         self._contacts: dict[int, Speaker] = {}
         self._conversations: dict[int, Conversation] = {}
-        self._ready: list[Conversation] = []
+        self._opening: set[int] = set()
+        self._ready: list[int] = []  # contacts online that have a conversation, ascending
         self._stopping = Signal()
         self._loop: gevent.Greenlet | None = None
 
@@ -114,26 +116,30 @@ class Chat:
         if session.role == "agent":
             self._agents[session.identity] = session
             return
-        self._contacts[session.identity] = session
-        if session.identity not in self._conversations:
-            contact = self._contact(session.identity)
-            if contact.conversation_ids:
-                self._conversations[session.identity] = Conversation(
-                    contact, session.identity, contact.conversation_ids[0]
-                )
-            else:
-                self._pool.spawn(self._open_conversation, contact, session.identity)
-        self._refresh()
+        identity = session.identity
+        self._contacts[identity] = session
+        contact = self._contact(identity)
+        if identity not in self._conversations and contact.conversation_ids:
+            self._conversations[identity] = Conversation(contact, identity, contact.conversation_ids[0])
+        if identity in self._conversations:
+            self._make_ready(identity)
+        elif identity not in self._opening:
+            self._opening.add(identity)
+            self._pool.spawn(self._open_conversation, contact, identity)
 
     def offline(self, session: Speaker) -> None:
         """A session ended."""
         group = self._agents if session.role == "agent" else self._contacts
         if group.get(session.identity) is session:
             del group[session.identity]
-            self._refresh()
+            place = bisect_left(self._ready, session.identity)
+            if session.role == "contact" and self._ready[place : place + 1] == [session.identity]:
+                del self._ready[place]
 
-    def _refresh(self) -> None:
-        self._ready = [c for i, c in sorted(self._conversations.items()) if i in self._contacts]
+    def _make_ready(self, identity: int) -> None:
+        place = bisect_left(self._ready, identity)
+        if self._ready[place : place + 1] != [identity]:
+            self._ready.insert(place, identity)
 
     def _contact(self, identity: int) -> Contact:
         people = self._fleet.collector.people
@@ -147,23 +153,38 @@ class Chat:
     @property
     def awaited_count(self) -> int:
         """Conversations that contacts online are still opening."""
-        return sum(1 for identity in self._contacts if identity not in self._conversations)
+        return sum(1 for identity in self._opening if identity in self._contacts)
 
     def _open_conversation(self, contact: Contact, identity: int) -> None:
-        """The contact opens its conversation; a contact without one cannot write, so a failure is tried again."""
-        for attempt in range(_CREATE_TRIES):
-            now_ns = self._fleet.clock.now_ns()
-            reply = self._send(api.contact_create_conversation(contact), now_ns, now_ns)
-            if reply.status is not None and 200 <= reply.status < 300:
-                try:
-                    created = api.parse_created(reply.body)
-                except ValueError as error:
-                    self._fleet.collector.note("error", f"contact.create_conversation: {error}")
+        """The contact opens its conversation; a contact without one cannot write, so a refusal is tried again.
+
+        A call that may have arrived is never sent again: its contact stays without a conversation.
+        """
+        try:
+            for attempt in range(_CREATE_TRIES):
+                if attempt and self._stopping.wait(timeout=float(attempt)):
                     return
-                self._conversations[identity] = Conversation(contact, identity, created.id)
-                self._refresh()
-                return
-            gevent.sleep(1.0 + attempt)
+                if identity not in self._contacts:  # it left; when it is back it begins anew
+                    return
+                now_ns = self._fleet.clock.now_ns()
+                reply = self._send(api.contact_create_conversation(contact), now_ns, now_ns)
+                if reply.status is not None and 200 <= reply.status < 300:
+                    self._opened(contact, identity, reply)
+                    return
+                if reply.sent and reply.status is None:
+                    return
+        finally:
+            self._opening.discard(identity)
+
+    def _opened(self, contact: Contact, identity: int, reply: Reply) -> None:
+        try:
+            created = api.parse_created(reply.body)
+        except ValueError as error:
+            self._fleet.collector.note("error", f"contact.create_conversation: {error}")
+            return
+        self._conversations[identity] = Conversation(contact, identity, created.id)
+        if identity in self._contacts:
+            self._make_ready(identity)
 
     # -- the plan ----------------------------------------------------------------------------------------------------
 
@@ -224,7 +245,8 @@ class Chat:
     def _choose(self, slot: int) -> Conversation | None:
         if not self._ready:
             return None
-        return self._ready[int(uniform(self._fleet.settings.seed, "conversation", slot) * len(self._ready))]
+        place = int(uniform(self._fleet.settings.seed, "conversation", slot) * len(self._ready))
+        return self._conversations[self._ready[place]]
 
     def _actor(self, role: Role, conversation: Conversation, slot: int) -> Agent | Contact | None:
         if role == "contact":

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 import functools
-import math
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,7 +42,9 @@ def _number(minimum: float, *, above: bool = False, whole: bool = False) -> Call
         except ValueError:
             kind = "a whole number" if whole else "a number"
             raise argparse.ArgumentTypeError(f"{text!r} is not {kind}") from None
-        if not math.isfinite(value) or value < minimum or (above and value == minimum):
+        if not abs(value) <= sys.float_info.max:
+            raise argparse.ArgumentTypeError(f"{text} is not a number that can be counted with")
+        if value < minimum or (above and value == minimum):
             bound = f"above {minimum:g}" if above else f"{minimum:g} or more"
             raise argparse.ArgumentTypeError(f"{text} is not {bound}")
         return value
@@ -99,6 +101,8 @@ def _file(text: str) -> str:
 def add_options(parser: Any) -> None:
     """Add the option group "cable" to Locust's parser. Called several times by Locust, so it keeps nothing.
 
+    The web UI shows options of plain values that have a default: what it is given for another comes back as text.
+
     Args:
         parser: Locust's ``LocustArgumentParser``.
     """
@@ -153,12 +157,14 @@ def add_options(parser: Any) -> None:
         "Seconds the target shows an agent after its beat, if known",
         type=_number(0, above=True),
         metavar="SECONDS",
+        ui=False,
     )
     add(
         "--contact-expiry",
         "Seconds the target shows a contact after its beat, if known",
         type=_number(0, above=True),
         metavar="SECONDS",
+        ui=False,
     )
     add(
         "--rest-timeout",
@@ -168,6 +174,6 @@ def add_options(parser: Any) -> None:
         metavar="SECONDS",
     )
     add("--seed", "Makes everything that is drawn", type=whole(0), default=0, metavar="N")
-    add("--max-users", "Refuse to run more users than this", type=whole(1), metavar="N")
-    add("--max-emit-rate", "Refuse to emit faster than this", type=_rate, metavar="N/s")
+    add("--max-users", "Refuse to run more users than this", type=whole(1), metavar="N", ui=False)
+    add("--max-emit-rate", "Refuse to emit faster than this", type=_rate, metavar="N/s", ui=False)
     add("--allow-plaintext", "Send tokens over http:// off loopback", action="store_true", ui=False)

@@ -28,11 +28,9 @@ _REMEDIES = {
 
 def is_loopback(url: str) -> bool:
     """Whether a URL names this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
@@ -75,6 +73,7 @@ def preflight(host: str, options: Any) -> None:
     try:
         poller.connect(endpoint, listener)
         listener.done.wait(timeout=_WELCOME_TIMEOUT_S)
+        closed = listener.closed  # by the peer: what follows is our own close
     except TransportError as error:
         remedy = _REMEDIES.get(error.kind)
         if remedy is None:
@@ -84,7 +83,7 @@ def preflight(host: str, options: Any) -> None:
     finally:
         poller.close()
     if not listener.welcomed:
-        closed = f"closed with {listener.closed.code}" if listener.closed else f"silence for {_WELCOME_TIMEOUT_S:g} s"
+        what = f"closed with {closed.code}" if closed else f"silence for {_WELCOME_TIMEOUT_S:g} s"
         raise TransportError(
-            "no_welcome", endpoint.url, f"{closed} instead of Action Cable's welcome: check --cable-path and the server"
+            "no_welcome", endpoint.url, f"{what} instead of Action Cable's welcome: check --cable-path and the server"
         )

@@ -117,6 +117,7 @@ class Session:
         self._over = Signal()
         self._gone = Signal()
         self._welcomed = Signal()
+        self._settled = Signal()  # confirmed, or over
         self._outcome: Outcome | None = None
         self._confirmed = False
 
@@ -135,41 +136,45 @@ class Session:
             How it ended; the socket is closed by then.
         """
         fleet = self._fleet
-        began_ns = fleet.clock.now_ns()
         try:
             with fleet.connecting:
-                self._open(began_ns)
-        except TransportError as error:
-            fleet.collector.count("cable.connect_failed", error.kind, self.role)
-            fleet.failed(error)
-            return Outcome("refused", detail=str(error))
-        try:
-            self._over.wait(timeout=stay_s)
+                self._open()
+            self._settled.wait()  # the protocol's deadlines, which the fleet watches, end it
             if self._outcome is None:
-                self._outcome = Outcome("left", confirmed=self._confirmed)
+                self._over.wait(timeout=stay_s)
+            if self._outcome is None:
+                self._outcome = Outcome("left", confirmed=True)
+        except TransportError as error:
+            self._failed(error)
+            return Outcome("refused", detail=str(error))
+        else:
             return self._outcome
         finally:
-            self._part(began_ns)
+            self._part()
 
-    def _open(self, began_ns: int) -> None:
+    def _failed(self, error: TransportError) -> None:
+        self._fleet.collector.count("cable.connect_failed", error.kind, self.role)
+        self._fleet.failed(error)
+
+    def _open(self) -> None:
         fleet = self._fleet
+        began_ns = fleet.clock.now_ns()
+        timeout_s = fleet.settings.confirm_timeout_s
         cable = CableConnection(
-            confirm_timeout_s=fleet.settings.confirm_timeout_s, stale_after_s=fleet.settings.stale_after_s
+            confirm_timeout_s=timeout_s, welcome_timeout_s=timeout_s, stale_after_s=fleet.settings.stale_after_s
         )
         self._receiver = Receiver(
             fleet.collector, cable, self.identity, self.role, self.identifier, self._on_event, self._on_closed
         )
-        cable.opened(fleet.clock.now_ns())
         self._socket = fleet.connect(self._receiver)
+        cable.opened(fleet.clock.now_ns())  # nothing is handed on before this greenlet waits
         fleet.watch(self._receiver)
-        self._welcomed.wait(timeout=fleet.settings.confirm_timeout_s)
-        if self._welcomed.is_set() and self._outcome is None:
+        self._welcomed.wait()
+        if self._outcome is None:
             at_ns = fleet.clock.now_ns()
             fleet.collector.count("cable.connects", "", self.role)
             fleet.collector.duration("connect", "", self.role, at_ns, at_ns - began_ns)
             self._send(cable.subscribe(self.identifier, at_ns))
-        elif self._outcome is None:
-            self._end(Outcome("no_welcome"))
 
     def _send(self, text: str) -> int | None:
         socket = self._socket
@@ -188,18 +193,18 @@ class Session:
         if sent_ns is not None:
             receiver.beat_sent(sent_ns)
 
-    def _part(self, began_ns: int) -> None:
+    def _part(self) -> None:
         fleet = self._fleet
         receiver, socket = self._receiver, self._socket
-        if self._beater is not None:
-            self._beater.cancel()
+        was_killed = self._outcome is None
+        self._end(Outcome("left", confirmed=self._confirmed))
         fleet.offline(self)
         if receiver is not None:
             fleet.unwatch(receiver)
         if socket is not None and not self._gone.is_set():
             socket.close(timeout_s=fleet.settings.close_timeout_s)
             # a killed greenlet waits no further: the transport's own timer ends the close handshake
-            if self._outcome is not None:
+            if not was_killed:
                 self._gone.wait(timeout=fleet.settings.close_timeout_s + 1.0)
 
     # -- in the hub --------------------------------------------------------------------------------------------------
@@ -207,15 +212,18 @@ class Session:
     def _end(self, outcome: Outcome) -> None:
         if self._outcome is None:
             self._outcome = outcome
-            self._over.set()
-            self._welcomed.set()
+            if self._beater is not None:
+                self._beater.cancel()
+            for signal in (self._over, self._welcomed, self._settled):
+                signal.set()
 
     def _on_event(self, event: Any) -> None:
         if isinstance(event, Welcomed):
             self._welcomed.set()
         elif isinstance(event, Confirmed):
-            if not self._confirmed:
+            if not self._confirmed and self._outcome is None:
                 self._confirmed = True
+                self._settled.set()
                 self._beater = self._fleet.heartbeats.add(self._beat)
                 gevent.get_hub().loop.run_callback(self._fleet.online, self)
         elif isinstance(event, Rejected):
@@ -226,6 +234,10 @@ class Session:
         elif isinstance(event, Stale):
             self._end(Outcome("stale", confirmed=self._confirmed))
         elif isinstance(event, NoWelcome):
+            peer = "" if self._socket is None else self._socket.peer
+            self._failed(
+                TransportError("no_welcome", peer, "the WebSocket is open, but Action Cable's welcome is missing")
+            )
             self._end(Outcome("no_welcome"))
         elif isinstance(event, Disconnected):
             self._end(
@@ -239,8 +251,12 @@ class Session:
             )
 
     def _on_closed(self, code: int, reason: str, by_us: bool, at_ns: int) -> None:
-        name = "by_us" if by_us else (self._outcome.detail if self._outcome and self._outcome.detail else str(code))
-        if self._confirmed or not by_us:
+        ended = self._outcome
+        if ended is not None and ended.ending in ("disconnected", "stale"):  # the peer's doing, whoever closed first
+            name = ended.detail or ended.ending
+        else:
+            name = "by_us" if by_us else str(code)
+        if self._confirmed or name != "by_us":
             self._fleet.collector.count("cable.disconnects", name, self.role)
         self._gone.set()
         self._end(Outcome("dropped", confirmed=self._confirmed, closed=True, detail=f"{code} {reason}".strip()))

@@ -7,6 +7,7 @@ stay out of Locust's "Aggregated" row, which would otherwise mix deliveries with
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -41,27 +42,30 @@ def feed(stats: Any, batch: Batch) -> None:
                 merged[key].merge(hist)
             else:
                 merged[key] = hist.copy()
-    failures: dict[tuple[str, str, bool], int] = {}
+    failures: Counter[tuple[str, str, bool]] = Counter()
+    unanswered: Counter[tuple[str, str, bool]] = Counter()  # requests that are in no histogram
     for (_, metric, name, role), value in batch.counts.items():
         if metric == "delivery.lost" and value > 0:
-            failures["FANOUT", f"{name} → {role}", False] = int(value)
+            failures["FANOUT", f"{name} → {role}", False] += int(value)
+            unanswered["FANOUT", f"{name} → {role}", False] += int(value)
         elif metric == "rest.error":
-            key = ("REST", name, True)
-            failures[key] = failures.get(key, 0) + int(value)
+            failures["REST", name, True] += int(value)
+            if not role.isdigit():
+                unanswered["REST", name, True] += int(value)
         elif metric in ("cable.connect_failed", "cable.unconfirmed", "cable.rejected"):
             step = "connect" if metric == "cable.connect_failed" else "subscribe"
-            key = ("CABLE", f"{step} {role}", True)
-            failures[key] = failures.get(key, 0) + int(value)
+            failures["CABLE", f"{step} {role}", True] += int(value)
+            unanswered["CABLE", f"{step} {role}", True] += int(value)
     now = time.time()
     for key in merged.keys() | failures.keys():
         kind, name, aggregated = key
-        entry = _entry(stats, name, kind, now, merged.get(key), failures.get(key, 0))
+        entry = _entry(stats, name, kind, now, merged.get(key), failures[key], unanswered[key])
         stats.entries[(name, kind)].extend(entry)
         if aggregated:
             stats.total.extend(entry)
 
 
-def _entry(stats: Any, name: str, kind: str, now: float, hist: Histogram | None, failures: int) -> Any:
+def _entry(stats: Any, name: str, kind: str, now: float, hist: Histogram | None, failures: int, unanswered: int) -> Any:
     entry: Any = StatsEntry(stats, name, kind)  # Locust's fields hold floats, its annotations say int
     entry.start_time = entry.last_request_timestamp = now
     second = int(now)
@@ -76,10 +80,9 @@ def _entry(stats: Any, name: str, kind: str, now: float, hist: Histogram | None,
         entry.total_response_time = hist.sum_us / 1000
         entry.min_response_time = (hist.min_us or 0) / 1000
         entry.max_response_time = (hist.max_us or 0) / 1000
-    # a failed REST call that was answered is in the histogram already; one that was not is added here
-    entry.num_requests = max(n, failures)
+    entry.num_requests = n + unanswered
     entry.num_failures = failures
-    entry.num_none_requests = entry.num_requests - n
+    entry.num_none_requests = unanswered
     entry.num_reqs_per_sec = {second: entry.num_requests}
     entry.num_fail_per_sec = {second: failures}
     return entry

@@ -179,15 +179,15 @@ def test_what_a_contact_must_not_see_is_a_violation(event, data, kind):
     wire = Wire(CONTACT_1, "contact", dialect="seed")
     wire.event(event, data)
 
-    assert wire.counts("contract.violation") == {("contract.violation", kind): 1}
+    assert wire.counts("contract.violation")["contract.violation", kind] >= 1
 
 
 def test_unknown_events_are_counted_by_name():
     """An event the contract does not know is no error by itself."""
     wire = Wire()
-    wire.event("first.reply.created", {})
+    wire.event("plugin.invented", {})
 
-    assert wire.counts("contract.") == {("contract.unknown", "first.reply.created"): 1}
+    assert wire.counts("contract.") == {("contract.unknown", "plugin.invented"): 1}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "nonsense", '{"type":7}', '{"identifier":"x","message":{}}'])

@@ -1,0 +1,188 @@
+"""A visit: how it begins, and every way in which it ends."""
+
+import gevent
+import pytest
+
+from loadtest.directory import Agent, Contact
+from loadtest.users.session import Session
+from tests.users.conftest import eventually
+
+
+def agent_session(fleet, token=None):
+    """A session of the first agent, with another token if asked for."""
+    who = fleet.collector.people.agents[0]
+    if token is not None:
+        who = Agent(who.account_ids, who.user_id, who.role, who.inbox_ids, token, who.access_token)
+    return Session(fleet, 0, who)
+
+
+@pytest.fixture
+def visit(launch, directory, scripted):
+    """Runs a visit to a scripted cable to its end."""
+
+    def run(script, stay_s=None, **settings):
+        fleet = launch(scripted.host, directory, cable_path=scripted.cable(script), **settings)
+        return agent_session(fleet).visit(stay_s)
+
+    return run
+
+
+def test_a_stay_ends_by_plan(launch, directory, server):
+    """Who stays a while is confirmed, leaves by plan, and is gone when the visit returns."""
+    fleet = launch(server.url, directory)
+
+    outcome = agent_session(fleet).visit(0.01)
+
+    assert ("left", True) == (outcome.ending, outcome.confirmed)
+    assert (0, 0) == (fleet.collector.connected_count, fleet.poller.connections)
+    assert (1, 1) == (launch.total("cable.connects"), launch.total("cable.disconnects", "by_us"))
+
+
+def test_beats_are_answered(launch, directory, server):
+    """A confirmed subscription beats presence, and its own presence.update answers each beat."""
+    fleet = launch(server.url, directory, heartbeat_s=0.02)
+    visiting = gevent.spawn(agent_session(fleet).visit, None)
+    eventually(lambda: launch.total("presence.answered") >= 3)
+    visiting.kill()
+
+    assert launch.total("presence.beats") >= 3
+
+
+def test_a_contact_stands_in_its_own_subscription(launch, directory, server):
+    """A contact's token confirms without an account or user id."""
+    fleet = launch(server.url, directory)
+    who = fleet.collector.people.contacts[0]
+    assert isinstance(who, Contact)
+
+    outcome = Session(fleet, len(fleet.collector.people.agents), who).visit(0.01)
+
+    assert ("left", True) == (outcome.ending, outcome.confirmed)
+
+
+def test_the_stay_counts_from_the_confirm(launch, directory, scripted):
+    """A target slow to confirm takes nothing off the stay: nobody leaves before it was there."""
+    fleet = launch(scripted.host, directory, cable_path=scripted.cable("slow"))
+    visiting = gevent.spawn(agent_session(fleet).visit, 0.0)
+    scripted.seen(2)  # the socket and its subscribe
+    assert not visiting.ready()
+    scripted.go()
+
+    outcome = visiting.get(timeout=60)
+
+    assert ("left", True) == (outcome.ending, outcome.confirmed)
+
+
+def test_a_cut_connection_is_dropped(launch, directory, scripted):
+    """A server that dies under a subscription ends the visit, by the peer, with the close code counted."""
+    fleet = launch(scripted.host, directory, cable_path=scripted.cable("cut"))
+    visiting = gevent.spawn(agent_session(fleet).visit, None)
+    eventually(lambda: fleet.collector.connected_count)
+    scripted.go()
+
+    outcome = visiting.get(timeout=60)
+
+    assert ("dropped", True, True, True) == (outcome.ending, outcome.confirmed, outcome.closed, outcome.reconnect)
+    assert {"1006": 1} == launch.names("cable.disconnects")
+
+
+def test_a_close_before_the_welcome_is_dropped(visit, launch):
+    """A server that closes at once ends the visit unconfirmed, with its close code counted."""
+    outcome = visit("hang-up")
+
+    assert ("dropped", False) == (outcome.ending, outcome.confirmed)
+    assert {"1013": 1} == launch.names("cable.disconnects")
+
+
+def test_an_announced_restart_is_the_servers(visit, launch):
+    """A disconnect frame ends the visit under the server's own reason, whichever side closes the socket first."""
+    outcome = visit("restart")
+
+    assert ("disconnected", True, True, "server_restart") == (
+        outcome.ending,
+        outcome.confirmed,
+        outcome.reconnect,
+        outcome.detail,
+    )
+    assert {"server_restart": 1} == launch.names("cable.disconnects")
+
+
+def test_who_is_unauthorized_does_not_come_back(visit, launch):
+    """A disconnect frame may say that a reconnect is not wanted."""
+    outcome = visit("unauthorized")
+
+    assert ("disconnected", False) == (outcome.ending, outcome.reconnect)
+    assert {"unauthorized": 1} == launch.names("cable.disconnects")
+
+
+def test_silence_after_a_bad_token_is_unconfirmed(launch, directory, server):
+    """OneChat answers a bad token with silence, which ends the visit after the confirm timeout."""
+    fleet = launch(server.url, directory, confirm_timeout_s=0.1)
+
+    outcome = agent_session(fleet, token="nobody's").visit(None)
+
+    assert ("unconfirmed", False) == (outcome.ending, outcome.confirmed)
+    assert 1 == launch.total("cable.unconfirmed")
+
+
+def test_a_rejected_subscription_is_not_tried_again(visit, launch):
+    """A server that rejects a subscription means it."""
+    outcome = visit("reject")
+
+    assert ("rejected", False) == (outcome.ending, outcome.reconnect)
+    assert 1 == launch.total("cable.rejected")
+
+
+def test_a_wrong_path_is_refused(launch, directory, server):
+    """A handshake answered with 404 ends the visit before it began, counted by its status."""
+    fleet = launch(server.url, directory, cable_path="/nowhere")
+
+    outcome = agent_session(fleet).visit(None)
+
+    assert ("refused", False) == (outcome.ending, outcome.confirmed)
+    assert {"http_404": 1} == launch.names("cable.connect_failed")
+    assert "http_404" in fleet.why_nobody()
+
+
+def test_a_socket_without_a_welcome_is_counted(visit, launch):
+    """A WebSocket that is no cable ends the visit, and counts as a failed connect."""
+    outcome = visit("no-welcome", confirm_timeout_s=0.1)
+
+    assert "no_welcome" == outcome.ending
+    assert {"no_welcome": 1} == launch.names("cable.connect_failed")
+    assert "welcome is missing" in launch.fleets[0].why_nobody()
+
+
+def test_a_silent_server_is_left(visit, launch):
+    """Where pings stay away the client gives the connection up, and that is the server's doing."""
+    outcome = visit("silent", stale_after_s=0.1)
+
+    assert ("stale", True) == (outcome.ending, outcome.confirmed)
+    assert {"stale": 1} == launch.names("cable.disconnects")
+
+
+@pytest.mark.parametrize("script", ["no-welcome", "mute", "silent"])
+def test_a_killed_visit_leaves_nothing_open(launch, directory, scripted, script):
+    """A user stopped at any stage closes its socket and stands in no list."""
+    fleet = launch(scripted.host, directory, cable_path=scripted.cable(script))
+    visiting = gevent.spawn(agent_session(fleet).visit, None)
+    scripted.seen(1 if script == "no-welcome" else 2)
+    if script == "silent":
+        eventually(lambda: fleet.collector.connected_count)
+
+    visiting.kill()
+
+    assert eventually(lambda: not fleet.poller.connections)
+    assert 0 == fleet.collector.connected_count
+
+
+def test_who_was_killed_at_the_confirm_is_not_online(launch, directory, scripted):
+    """A confirm that comes while the user is being stopped brings nobody back."""
+    fleet = launch(scripted.host, directory, cable_path=scripted.cable("slow"))
+    session = agent_session(fleet)
+    visiting = gevent.spawn(session.visit, None)
+    scripted.seen(2)
+    visiting.kill()
+    scripted.go()
+    eventually(lambda: not fleet.poller.connections)
+
+    assert not session.is_confirmed
