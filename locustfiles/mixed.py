@@ -8,12 +8,25 @@ import locust
 import loadtest.plugin  # noqa: F401 - registers options, collectors, report and verdict
 from loadtest.users import AgentUser, ContactUser
 
+#: acts per exchange of question and answer: together they drive all 13 events of the document
+EVERYTHING = (
+    "read=0.5,status=0.2,assign=0.2,team=0.1,email=0.1,"
+    "contact_update=0.1,contact_create=0.05,merge=0.05,conversation=0.05"
+)
+
 
 @locust.events.init_command_line_parser.add_listener
 def defaults(parser, **_):
     """Five contacts online per agent; the command line overrides all of it."""
     parser.set_defaults(
-        agents=20, contacts=100, members=10, emit_rate=10.0, session=120.0, run_time="60s", spawn_rate=40
+        mix=EVERYTHING,
+        agents=20,
+        contacts=100,
+        members=10,
+        emit_rate=10.0,
+        session=120.0,
+        run_time="60s",
+        spawn_rate=40,
     )
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from loadtest import __version__
-from loadtest.cli import init, report, serve
+from loadtest.cli import asyncapi, events, init, report, serve
 from loadtest.errors import LoadtestError, UsageError
 
 EXIT_USAGE = 2
@@ -26,7 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"loadtest {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in (serve, report, init):
+    for verb in (serve, report, init, events, asyncapi):
         verb.add_parser(verbs)
     return parser
 

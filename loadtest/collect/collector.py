@@ -263,14 +263,13 @@ class Collector:
         for window in sorted(w for w in self._lateness if w < over):
             late_us = np.array(self._lateness.pop(window), dtype=np.int64)
             batch.hist(window, "lateness").record_many(np.maximum(late_us, 0))
-            p99_ms = float(np.percentile(late_us, 99)) / 1000
-            self.health.judge_window(window, batch, p99_ms, None)
+            self.health.judge_lateness(window, batch, (late_us / 1000).tolist())
         lag_max: dict[int, float] = {}
         for at_ns, lag_ns in self.health.pending_lags():
             window = self.window(at_ns)
             lag_max[window] = max(lag_max.get(window, 0.0), lag_ns / NS_PER_MS)
         for window, worst_ms in lag_max.items():
-            self.health.judge_window(window, batch, None, worst_ms)
+            self.health.judge_lag(window, batch, worst_ms)
 
     def _gauges(self, now_ns: int, batch: Batch) -> None:
         at_us = self.clock.wall_ns(now_ns) // NS_PER_US

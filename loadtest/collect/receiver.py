@@ -207,8 +207,10 @@ class Receiver:
             collector.count("cable.unconfirmed", "", self.role)
         elif isinstance(event, Stale):
             collector.count("cable.stale", "", self.role)
+            self._end(at_ns, EndCause.BY_PEER)  # our side closes, but for what the peer did
         elif isinstance(event, Disconnected):
             collector.count("cable.disconnect_frames", event.reason or "none", self.role)
+            self._end(at_ns, EndCause.BY_PEER)
         self._on_event(event)
 
     def _end(self, at_ns: int, cause: EndCause) -> None:

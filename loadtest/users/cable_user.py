@@ -14,18 +14,17 @@ from loadtest.users.fleet import Fleet
 from loadtest.users.session import Outcome, Session
 
 
-def fleet_of(environment: Any) -> Fleet:
-    """The fleet of this process.
+def fleet_of(environment: Any) -> Fleet | None:
+    """The fleet of this process; None in a worker that joined after the identities were dealt.
 
     Raises:
-        RuntimeError: the test has not been started through ``loadtest.plugin``.
+        RuntimeError: the locustfile does not import ``loadtest.plugin``.
     """
-    fleet = getattr(environment, "cable_fleet", None)
-    if fleet is None:
+    if not hasattr(environment, "cable_fleet"):
         raise RuntimeError(
             "no fleet in this environment: a locustfile with CableUser classes must import loadtest.plugin"
         )
-    return cast(Fleet, fleet)
+    return cast("Fleet | None", environment.cable_fleet)
 
 
 class CableUser(User):
@@ -42,19 +41,22 @@ class CableUser(User):
     def on_start(self) -> None:
         """Take an identity; without one the user idles (and is counted)."""
         self.fleet = fleet_of(self.environment)
-        self.claimed: tuple[int, Agent | Contact] | None = self.fleet.claim(self.role)
-        self.fleet.collector.user_started(self.role)
+        self.claimed: tuple[int, Agent | Contact] | None = None
+        if self.fleet is not None:
+            self.claimed = self.fleet.claim(self.role)
+            self.fleet.collector.user_started(self.role)
 
     def on_stop(self) -> None:
         """Give the identity back."""
-        self.fleet.collector.user_stopped(self.role)
-        if self.claimed is not None:
-            self.fleet.release(self.role, self.claimed[0])
+        if self.fleet is not None:
+            self.fleet.collector.user_stopped(self.role)
+            if self.claimed is not None:
+                self.fleet.release(self.role, self.claimed[0])
 
     @task
     def live(self) -> None:
         """Visit after visit, until Locust stops this user."""
-        if self.claimed is None:
+        if self.claimed is None or self.fleet is None:
             gevent.sleep(3600.0)
             return
         identity, who = self.claimed
@@ -73,13 +75,13 @@ class CableUser(User):
                     fleet.collector.user_away(self.role, away=False)
                 continue
             attempt = 0 if outcome.confirmed else attempt + 1
-            self._pause(policy, outcome, attempt, visit)
+            self._pause(fleet, policy, outcome, attempt, visit)
             fleet.collector.count("cable.reconnects", "", self.role)
 
-    def _pause(self, policy: ReconnectPolicy, outcome: Outcome, attempt: int, visit: int) -> None:
+    def _pause(self, fleet: Fleet, policy: ReconnectPolicy, outcome: Outcome, attempt: int, visit: int) -> None:
         """Wait as the client's back-off says, or for good when it gives up."""
         assert self.claimed is not None
-        jitter = random.Random(f"{self.fleet.settings.seed}:{self.claimed[0]}:{visit}:{attempt}")
+        jitter = random.Random(f"{fleet.settings.seed}:{self.claimed[0]}:{visit}:{attempt}")
         delay_s = policy.delay_s(attempt, jitter, socket_closed=outcome.closed) if outcome.reconnect else None
         gevent.sleep(delay_s if delay_s is not None else 3.15e7)
 

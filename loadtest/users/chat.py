@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
@@ -16,13 +16,12 @@ import gevent
 from gevent.event import Event as Signal
 from gevent.pool import Pool
 
-from loadtest import api
-from loadtest.clock import NS_PER_S, NS_PER_US, Clock
-from loadtest.collect import Action, Collector, emission_key, write_mark
+from loadtest.clock import NS_PER_S
 from loadtest.directory import Agent, Contact, Role
-from loadtest.plan import Pacer, Step, Talk, uniform
-from loadtest.rest import Reply, RestClient
-from loadtest.users.settings import FleetSettings
+from loadtest.plan import ACTS, Act, Mix, Pacer, Step, Talk, uniform
+from loadtest.users.acts import Acts, Conversation, Crew, Moment, Scene, outcome
+
+_CREATE_TRIES = 3
 
 
 class Speaker(Protocol):
@@ -37,52 +36,6 @@ class Speaker(Protocol):
         """Its role."""
 
 
-class Crew(Protocol):
-    """What a chat needs of its process's fleet."""
-
-    @property
-    def clock(self) -> Clock:
-        """What measures."""
-
-    @property
-    def collector(self) -> Collector:
-        """Where things are counted."""
-
-    @property
-    def rest(self) -> RestClient:
-        """Sends calls."""
-
-    @property
-    def settings(self) -> FleetSettings:
-        """Options of the run."""
-
-
-_WORDS = (
-    "Hello, could you help me with my order?",
-    "The parcel has not arrived yet.",
-    "Thank you, that was quick.",
-    "Can I change the delivery address?",
-    "I would like to return an item.",
-    "Which plan includes the export?",
-)
-_CREATE_TRIES = 3
-
-
-@dataclass(slots=True)
-class Conversation:
-    """A conversation of a contact simulated here.
-
-    Attributes:
-        contact: who it is held with.
-        identity: the contact's number.
-        number: its display id.
-    """
-
-    contact: Contact
-    identity: int
-    number: int
-
-
 class Chat:
     """The plan's execution in one process.
 
@@ -90,15 +43,17 @@ class Chat:
         fleet: the process's users.
         pacer: when exchanges are due.
         talk: what an exchange consists of.
+        mix: what happens around the exchanges.
         emitter: this process's number in marks.
     """
 
-    def __init__(self, fleet: Crew, pacer: Pacer, talk: Talk, *, emitter: int) -> None:
+    def __init__(self, fleet: Crew, pacer: Pacer, talk: Talk, mix: Mix | None = None, *, emitter: int) -> None:
         self._fleet = fleet
         self._pacer = pacer
         self._talk = talk
-        self._emitter = emitter
-        self._sequence = count()
+        self._mix = mix or Mix()
+        self._acts = Acts(fleet, emitter)
+        self._scenes: dict[tuple[int, Act], Scene] = {}
         self._pool = Pool()
         self._limit = 2 * fleet.settings.rest_connections + 64
         self._agents: dict[int, Speaker] = {}
@@ -167,22 +122,17 @@ class Chat:
                 if identity not in self._contacts:  # it left; when it is back it begins anew
                     return
                 now_ns = self._fleet.clock.now_ns()
-                reply = self._send(api.contact_create_conversation(contact), now_ns, now_ns)
-                if reply.status is not None and 200 <= reply.status < 300:
-                    self._opened(contact, identity, reply)
+                reply, number = self._acts.open_conversation(contact, identity, Moment(now_ns, now_ns))
+                if number is not None:
+                    self._opened(contact, identity, number)
                     return
-                if reply.sent and reply.status is None:
+                if outcome(reply) == "ok" or (reply.sent and reply.status is None):
                     return
         finally:
             self._opening.discard(identity)
 
-    def _opened(self, contact: Contact, identity: int, reply: Reply) -> None:
-        try:
-            created = api.parse_created(reply.body)
-        except ValueError as error:
-            self._fleet.collector.note("error", f"contact.create_conversation: {error}")
-            return
-        self._conversations[identity] = Conversation(contact, identity, created.id)
+    def _opened(self, contact: Contact, identity: int, number: int) -> None:
+        self._conversations[identity] = Conversation(contact, identity, number)
         if identity in self._contacts:
             self._make_ready(identity)
 
@@ -218,7 +168,9 @@ class Chat:
             now_ns = clock.now_ns()
             while upcoming is not None and at_ns + round(upcoming[1] * NS_PER_S) <= now_ns + NS_PER_S:
                 slot, due_s = upcoming
-                for step in self._talk.steps(slot):
+                talk = self._talk.steps(slot)
+                answer_s = max(step.due_s for step in talk if step.kind == "message")
+                for step in (*talk, *self._mix.steps(slot, answer_s)):
                     due_ns = at_ns + round((due_s + step.due_s) * NS_PER_S)
                     heapq.heappush(queue, (due_ns, next(order), step, slot))
                 upcoming = next(arrivals, None)
@@ -231,22 +183,67 @@ class Chat:
             self._stopping.wait(timeout=max(0.0, (next_ns - clock.now_ns()) / NS_PER_S))
 
     def _take_up(self, step: Step, slot: int, due_ns: int) -> None:
-        collector = self._fleet.collector
-        conversation = self._choose(slot)
-        actor = None if conversation is None else self._actor(step.role, conversation, slot)
-        if conversation is None or actor is None:
-            collector.batch.add(collector.window(due_ns), "generator.dropped", "nobody_there")
-            return
         if len(self._pool) >= self._limit:
-            collector.batch.add(collector.window(due_ns), "generator.dropped", "too_many_in_flight")
-            return
-        self._pool.spawn(self._act, step, slot, conversation, actor, due_ns)
+            self._drop(due_ns, "too_many_in_flight")
+        elif step.act is not None:
+            self._take_up_act(step, step.act, slot, due_ns)
+        else:
+            self._take_up_talk(step, slot, due_ns)
 
-    def _choose(self, slot: int) -> Conversation | None:
-        if not self._ready:
-            return None
-        place = int(uniform(self._fleet.settings.seed, "conversation", slot) * len(self._ready))
-        return self._conversations[self._ready[place]]
+    def _take_up_talk(self, step: Step, slot: int, due_ns: int) -> None:
+        """A conversation in which the step cannot be told from the one before is passed over for another."""
+        now_ns = self._fleet.clock.now_ns()
+        busy = False
+
+        def fits(conversation: Conversation) -> bool:
+            nonlocal busy
+            actor = self._actor(step.role, conversation, slot)
+            if conversation.reserved or actor is None:
+                return False
+            if step.kind == "message" or self._acts.may_type(conversation, actor, now_ns, on=step.kind == "typing_on"):
+                return True
+            busy = True
+            return False
+
+        conversation = self._choose(slot, fits)
+        if conversation is None:
+            self._drop(due_ns, "subject_busy" if busy else "nobody_there")
+            return
+        actor = self._actor(step.role, conversation, slot)
+        assert actor is not None
+        self._pool.spawn(self._talk_on, step, slot, conversation, actor, due_ns)
+
+    def _take_up_act(self, step: Step, act: Act, slot: int, due_ns: int) -> None:
+        """The first step of an act sets its scene, which lasts until the last one; nobody talks there meanwhile."""
+        steps = ACTS[act]
+        scene = self._scenes.get((slot, act))
+        if scene is None and step.kind == steps[0][1]:
+            conversation = self._choose(slot, lambda c: not c.reserved and not c.under_way)
+            agent = None if conversation is None else self._actor("agent", conversation, slot)
+            if conversation is not None and isinstance(agent, Agent):
+                scene = self._scenes[slot, act] = Scene(conversation, agent)
+                conversation.reserved = True
+        if scene is None:
+            self._drop(due_ns, "nobody_there")
+            return
+        last = step.kind == steps[-1][1]
+        if last:
+            del self._scenes[slot, act]
+        self._pool.spawn(self._act, step, slot, scene, due_ns, last)
+
+    def _drop(self, due_ns: int, why: str) -> None:
+        collector = self._fleet.collector
+        collector.batch.add(collector.window(due_ns), "generator.dropped", why)
+
+    def _choose(self, slot: int, fits: Callable[[Conversation], bool]) -> Conversation | None:
+        """The slot's own conversation, or the next one that fits."""
+        ready = self._ready
+        first = int(uniform(self._fleet.settings.seed, "conversation", slot) * len(ready))
+        for identity in (*ready[first:], *ready[:first]):
+            conversation = self._conversations[identity]
+            if fits(conversation):
+                return conversation
+        return None
 
     def _actor(self, role: Role, conversation: Conversation, slot: int) -> Agent | Contact | None:
         if role == "contact":
@@ -261,71 +258,22 @@ class Chat:
 
     # -- one action --------------------------------------------------------------------------------------------------
 
-    def _act(self, step: Step, slot: int, conversation: Conversation, actor: Agent | Contact, due_ns: int) -> None:
-        fleet = self._fleet
-        dispatched_ns = fleet.clock.now_ns()
-        fleet.collector.dispatched(due_ns, dispatched_ns)
+    def _moment(self, due_ns: int) -> Moment:
+        dispatched_ns = self._fleet.clock.now_ns()
+        self._fleet.collector.dispatched(due_ns, dispatched_ns)
+        return Moment(due_ns, dispatched_ns)
+
+    def _talk_on(self, step: Step, slot: int, conversation: Conversation, actor: Agent | Contact, due_ns: int) -> None:
+        moment = self._moment(due_ns)
         if step.kind == "message":
-            self._message(slot, conversation, actor, due_ns, dispatched_ns)
-            return
-        typing = step.kind == "typing_on"
-        if isinstance(actor, Agent):
-            call = api.agent_toggle_typing(actor, conversation.contact.account_id, conversation.number, typing=typing)
-        else:
-            call = api.contact_toggle_typing(actor, conversation.number, typing=typing)
-        self._send(call, due_ns, dispatched_ns)
+            self._acts.message(conversation, actor, moment, slot)
+        elif not self._acts.typing(conversation, actor, moment, on=step.kind == "typing_on"):
+            self._drop(due_ns, "subject_busy")
 
-    def _message(
-        self, slot: int, conversation: Conversation, actor: Agent | Contact, due_ns: int, dispatched_ns: int
-    ) -> None:
-        fleet = self._fleet
-        ledger = fleet.collector.ledger
-        key = emission_key(self._emitter, next(self._sequence))
-        mark = write_mark(fleet.settings.run_tag, key, fleet.clock.wall_ns(due_ns) // NS_PER_US)
-        content = f"{mark} {_WORDS[slot % len(_WORDS)]}"
-        echo_id = f"{fleet.settings.run_tag}-{key}"
-        contact = conversation.contact
-        if isinstance(actor, Agent):
-            call = api.agent_send_message(actor, contact.account_id, conversation.number, content, echo_id)
-        else:
-            call = api.contact_send_message(actor, conversation.number, content, echo_id)
-        entry = ledger.open(
-            key.encode("ascii"),
-            Action(
-                event="message.created",
-                call=call.endpoint.name,
-                account_id=contact.account_id,
-                inbox_id=contact.inbox_id,
-                conversation_id=conversation.number,
-                contact_id=contact.contact_id,
-                actor_role="agent" if isinstance(actor, Agent) else "contact",
-                actor_id=actor.user_id if isinstance(actor, Agent) else actor.contact_id,
-                private=False,
-                due_ns=due_ns,
-                dispatched_ns=dispatched_ns,
-            ),
-        )
-        reply = self._send(call, due_ns, dispatched_ns)
-        ended_ns = reply.responded_ns or fleet.clock.now_ns()
-        ledger.written(entry, reply.written_ns)
-        if not reply.sent:  # it never left: nothing was emitted
-            ledger.responded(entry, ended_ns, "void")
-        elif reply.status is None or reply.status >= 500:
-            ledger.responded(entry, ended_ns, "uncertain")
-        else:
-            ledger.responded(entry, ended_ns, "ok" if 200 <= reply.status < 300 else "void")
-
-    def _send(self, call: api.Call, due_ns: int, dispatched_ns: int) -> Reply:
-        fleet = self._fleet
-        reply = fleet.rest.send(call)
-        batch = fleet.collector.batch
-        window = fleet.collector.window(due_ns)
-        name = call.endpoint.name
-        batch.add(window, "rest.n", name)
-        failed = reply.error or ("" if reply.status and 200 <= reply.status < 300 else str(reply.status))
-        if failed:
-            batch.add(window, "rest.error", name, failed)
-        batch.hist(window, "rest_wait", name).record(max(0, reply.written_ns - dispatched_ns) // NS_PER_US)
-        if reply.responded_ns is not None:
-            batch.hist(window, "rest", name).record((reply.responded_ns - reply.written_ns) // NS_PER_US)
-        return reply
+    def _act(self, step: Step, slot: int, scene: Scene, due_ns: int, last: bool) -> None:
+        try:
+            if not self._acts.perform(step, scene, slot, self._moment(due_ns)):
+                self._drop(due_ns, "subject_busy")
+        finally:
+            if last:
+                scene.conversation.reserved = False

@@ -18,7 +18,7 @@ from loadtest.collect import Collector, CollectorSettings, Receiver
 from loadtest.directory import Agent, Contact, Directory, Role
 from loadtest.errors import LoadtestError, TransportError
 from loadtest.metrics import Batch, Gauge
-from loadtest.plan import Pacer, Talk, Visits
+from loadtest.plan import Mix, Pacer, Talk, Visits
 from loadtest.rest import RestClient
 from loadtest.transport.address import cable_endpoint
 from loadtest.transport.gevent_ws import Poller
@@ -95,6 +95,7 @@ class Fleet:
             self,
             Pacer(settings.emit_rate / 2, settings.seed, share, shares),
             Talk(settings.think_s, settings.typing_s, settings.seed),
+            Mix.parse(settings.mix, settings.seed),
             emitter=share,
         )
         self.failures: dict[str, LoadtestError] = {}

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from loadtest.analysis import load_slo
 from loadtest.directory import read_identities
 from loadtest.errors import LoadtestError
+from loadtest.plan import ACTS, Mix
 
 _T = TypeVar("_T")
 
@@ -62,6 +63,13 @@ def _rate(text: str) -> float:
 def _identities(text: str) -> str:
     read_identities(text)
     return text
+
+
+@_checked
+def _mix(text: str) -> str:
+    mix = "" if text == "none" else text
+    Mix.parse(mix)
+    return mix
 
 
 @_checked
@@ -123,6 +131,14 @@ def add_options(parser: Any) -> None:
     add("--emit-rate", "Messages a second of the whole fleet, open loop", type=_rate, default=10.0, metavar="N/s")
     add("--think-time", "Mean seconds from a question to its answer", type=_number(0), default=2.0, metavar="SECONDS")
     add("--typing", "Seconds of typing before a message, 0 for none", type=_number(0), default=1.0, metavar="SECONDS")
+    add(
+        "--mix",
+        "Further acts per exchange of question and answer, such as read=0.5,status=0.1; 'none' for talk alone. "
+        f"Acts: {', '.join(ACTS)}",
+        type=_mix,
+        default="",
+        metavar="ACT=RATE,...",
+    )
     add(
         "--session",
         "Mean seconds a contact stays before it leaves and comes back, 0 to stay",

@@ -19,6 +19,7 @@ class FleetSettings:
         emit_rate: messages a second of the whole fleet.
         think_s: mean time from a question to its answer.
         typing_s: how long somebody types before sending; 0 for no typing.
+        mix: further acts per exchange, as ``ACT=RATE,...``.
         stay_s: mean visit of a contact; 0 means contacts stay.
         away_s: mean pause between two visits.
         deadline_s: how long a delivery may take.
@@ -45,6 +46,7 @@ class FleetSettings:
     emit_rate: float = 1.0
     think_s: float = 2.0
     typing_s: float = 1.0
+    mix: str = ""
     stay_s: float = 0.0
     away_s: float = 5.0
     deadline_s: float = 10.0

@@ -1,0 +1,466 @@
+"""What people do, as REST calls with the ledger entries of what must follow from them.
+
+Each act opens its entries before its call: the contract's consequences say which events follow, always or perhaps. An
+event that carries our text is matched by its mark; any other by its subject, and an act whose subject is not free is
+not done (see :mod:`loadtest.collect.ledger`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+from loadtest import api
+from loadtest.clock import NS_PER_US, Clock
+from loadtest.collect import Action, Collector, Entry, emission_key, write_mark
+from loadtest.collect.subjects import MARKED, actor_name, subject_key
+from loadtest.contract import EVENTS, Consequence, consequences
+from loadtest.directory import Agent, Contact
+from loadtest.plan import Step
+from loadtest.rest import Reply, RestClient
+from loadtest.users.settings import FleetSettings
+
+_WORDS = (
+    "Hello, could you help me with my order?",
+    "The parcel has not arrived yet.",
+    "Thank you, that was quick.",
+    "Can I change the delivery address?",
+    "I would like to return an item.",
+    "Which plan includes the export?",
+)
+_UNBOUNDED = 255
+#: events that perhaps follow and are awaited: each names a subject that nothing else of ours is likely to use
+_AWAITED_PERHAPS = frozenset({"contact.updated"})
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A conversation of a contact simulated here, or of one that the run made.
+
+    Attributes:
+        contact: who it is held with.
+        identity: the contact's number, or -1 when it is not simulated.
+        number: its display id.
+        under_way: calls about it that were not answered yet.
+        reserved: an act is changing its state, so nobody may write in it.
+        assignee: user id it was last assigned to by us.
+        team: team it was last assigned to by us.
+    """
+
+    contact: Contact
+    identity: int
+    number: int
+    under_way: int = 0
+    reserved: bool = False
+    assignee: int | None = None
+    team: int | None = None
+
+
+@dataclass(slots=True)
+class Scene:
+    """What the steps of one act share.
+
+    Attributes:
+        conversation: where it takes place.
+        agent: the agent who acts in it.
+        message_id: the message that a later step answers.
+        created: the contact that an earlier step made, with its conversation's number once it has one.
+        opened: that number.
+    """
+
+    conversation: Conversation
+    agent: Agent
+    message_id: int | None = None
+    created: Contact | None = None
+    opened: int | None = None
+
+
+class Crew(Protocol):
+    """What acts need of their process's fleet."""
+
+    @property
+    def clock(self) -> Clock:
+        """What measures."""
+
+    @property
+    def collector(self) -> Collector:
+        """Where things are counted."""
+
+    @property
+    def rest(self) -> RestClient:
+        """Sends calls."""
+
+    @property
+    def settings(self) -> FleetSettings:
+        """Options of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an act is done.
+
+    Attributes:
+        due_ns: when the plan made it due.
+        dispatched_ns: when it was taken up.
+    """
+
+    due_ns: int
+    dispatched_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Follow:
+    """One event that follows from a call, with its key; an empty key is bound by the answer."""
+
+    event: str
+    key: bytes
+    perhaps: bool = False
+    most: int = 1
+
+
+@dataclass(slots=True)
+class Acts:
+    """Everything that can be done.
+
+    Args:
+        crew: what the process's users share.
+        emitter: this process's number in marks.
+    """
+
+    crew: Crew
+    emitter: int
+    teams: dict[int, Sequence[int]] = field(default_factory=dict)
+    _sequence: count[int] = field(default_factory=count)
+    _bases: dict[int, int] = field(default_factory=dict)
+
+    # -- talk --------------------------------------------------------------------------------------------------------
+
+    def message(
+        self,
+        conversation: Conversation,
+        actor: Agent | Contact,
+        moment: Moment,
+        slot: int,
+        content_type: api.ContentType | None = None,
+    ) -> Reply:
+        """The actor writes a message that carries a mark."""
+        settings = self.crew.settings
+        key = emission_key(self.emitter, next(self._sequence))
+        mark = write_mark(settings.run_tag, key, self.crew.clock.wall_ns(moment.due_ns) // NS_PER_US)
+        content = f"{mark} {_WORDS[slot % len(_WORDS)]}"
+        echo_id = f"{settings.run_tag}-{key}"
+        contact = conversation.contact
+        if isinstance(actor, Agent):
+            call = api.agent_send_message(
+                actor, contact.account_id, conversation.number, content, echo_id, content_type=content_type
+            )
+        else:
+            call = api.contact_send_message(actor, conversation.number, content, echo_id)
+        entry = self.crew.collector.ledger.open(
+            key.encode("ascii"), self._action(MARKED, call, conversation, actor, moment)
+        )
+        return self._perform(call, [entry], conversation, moment)
+
+    def typing(self, conversation: Conversation, actor: Agent | Contact, moment: Moment, *, on: bool) -> bool:
+        """The actor starts or stops typing; returns whether the subject was free."""
+        contact = conversation.contact
+        if isinstance(actor, Agent):
+            call = api.agent_toggle_typing(actor, contact.account_id, conversation.number, typing=on)
+        else:
+            call = api.contact_toggle_typing(actor, conversation.number, typing=on)
+        return self._emit(call, conversation, actor, moment, choice="on" if on else "off") is not None
+
+    def may_type(self, conversation: Conversation, actor: Agent | Contact, now_ns: int, *, on: bool) -> bool:
+        """Whether a typing event of the actor could be told from the one before."""
+        who = (
+            actor_name("agent", actor.user_id) if isinstance(actor, Agent) else actor_name("contact", actor.contact_id)
+        )
+        event = "conversation.typing_on" if on else "conversation.typing_off"
+        key = subject_key(event, conversation.contact.account_id, conversation.number, who)
+        return self.crew.collector.ledger.is_free(key, now_ns)
+
+    def open_conversation(self, contact: Contact, identity: int, moment: Moment) -> tuple[Reply, int | None]:
+        """The contact opens a conversation; returns the answer and the conversation's number, None without one."""
+        call = api.contact_create_conversation(contact)
+        place = Conversation(contact, identity, 0)
+        follow = _Follow("conversation.created", b"")
+        entry = self._open(follow, call, place, contact, moment)
+        assert entry is not None
+        opened: list[int] = []
+
+        def bind(body: bytes) -> None:
+            opened.append(api.parse_created(body).id)
+            key = subject_key("conversation.created", contact.account_id, opened[0])
+            self.crew.collector.ledger.bind(entry, key)
+
+        reply = self._perform(call, [entry], place, moment, bind)
+        return reply, opened[0] if opened else None
+
+    # -- acts --------------------------------------------------------------------------------------------------------
+
+    def perform(self, step: Step, scene: Scene, slot: int, moment: Moment) -> bool:
+        """Do one step of an act.
+
+        Args:
+            step: what is done.
+            scene: what the act's steps share.
+            slot: the exchange's number.
+            moment: when.
+
+        Returns:
+            Whether it was done: False when its subject is not free, or an earlier step failed.
+        """
+        where, agent, contact = scene.conversation, scene.agent, scene.conversation.contact
+        account_id, number = contact.account_id, where.number
+        match step.kind:
+            case "read":
+                return self._emit(api.contact_update_last_seen(contact, number), where, contact, moment) is not None
+            case "resolve" | "reopen":
+                status: api.Status = "resolved" if step.kind == "resolve" else "open"
+                call = api.agent_toggle_status(agent, account_id, number, status)
+                return self._emit(call, where, agent, moment) is not None
+            case "assign":
+                assignee = agent.user_id if where.assignee != agent.user_id else None
+                call = api.agent_assign_agent(agent, account_id, number, assignee)
+                done = self._emit(call, where, agent, moment) is not None
+                where.assignee = assignee if done else where.assignee
+                return done
+            case "team":
+                return self._assign_team(scene, moment)
+            case "ask_email":
+                reply = self.message(where, agent, moment, slot, "input_email")
+                scene.message_id = _created_id(reply)
+                return True
+            case "give_email":
+                if scene.message_id is None:
+                    return False
+                email = f"{self.crew.settings.run_tag}-{slot}@loadtest.invalid"
+                call = api.contact_update_message(contact, number, scene.message_id, email)
+                return self._emit(call, where, contact, moment, message_id=scene.message_id) is not None
+            case "update_contact":
+                call = api.agent_update_contact(
+                    agent, account_id, contact.contact_id, {"custom_attributes": {"loadtest": str(slot)}}
+                )
+                return self._emit(call, where, agent, moment) is not None
+            case "create_contact":
+                scene.created = self._create_contact(scene, slot, moment)
+                return True
+            case "open_conversation":
+                if step.act == "merge" and scene.created is None:
+                    return False
+                opener = scene.created if step.act == "merge" else contact
+                assert opener is not None
+                _, scene.opened = self.open_conversation(opener, -1, moment)
+                return True
+            case "merge":
+                return self._merge(scene, moment)
+            case _:
+                raise ValueError(f"{step.kind} is no step of an act")
+
+    def _assign_team(self, scene: Scene, moment: Moment) -> bool:
+        where, agent = scene.conversation, scene.agent
+        account_id = where.contact.account_id
+        if account_id not in self.teams:
+            reply = self.send(api.agent_list_teams(agent, account_id), moment)
+            try:
+                self.teams[account_id] = api.parse_teams(reply.body)
+            except ValueError:
+                self.teams[account_id] = ()
+        if not self.teams[account_id]:
+            return False
+        team = self.teams[account_id][0] if where.team is None else None
+        call = api.agent_assign_team(agent, account_id, where.number, team)
+        done = self._emit(call, where, agent, moment) is not None
+        where.team = team if done else where.team
+        return done
+
+    def _create_contact(self, scene: Scene, slot: int, moment: Moment) -> Contact | None:
+        agent, beside = scene.agent, scene.conversation.contact
+        name = f"{self.crew.settings.run_tag}-{self.emitter}-{slot}-{next(self._sequence)}"
+        call = api.agent_create_contact(
+            agent, beside.account_id, beside.inbox_id, name, email=f"{name}@loadtest.invalid", identifier=name
+        )
+        entry = self._open(_Follow("contact.created", b""), call, scene.conversation, agent, moment)
+        assert entry is not None
+        made: list[Contact] = []
+
+        def bind(body: bytes) -> None:
+            answer = api.parse_contact(body)
+            self.crew.collector.ledger.bind(entry, subject_key("contact.created", beside.account_id, answer.contact_id))
+            if answer.source_id is not None:
+                made.append(
+                    Contact(
+                        account_id=beside.account_id,
+                        contact_id=answer.contact_id,
+                        inbox_id=beside.inbox_id,
+                        source_id=answer.source_id,
+                        pubsub_token="",
+                        inbox_identifier=beside.inbox_identifier,
+                        name=name,
+                    )
+                )
+
+        self._perform(call, [entry], scene.conversation, moment, bind)
+        return made[0] if made else None
+
+    def _merge(self, scene: Scene, moment: Moment) -> bool:
+        """Merge the contact made for it into another of the run's own; the first one made becomes that other."""
+        created = scene.created
+        if created is None or scene.opened is None:
+            return False
+        base = self._bases.setdefault(created.account_id, created.contact_id)
+        if base == created.contact_id:
+            return True
+        call = api.agent_merge_contacts(scene.agent, created.account_id, base, created.contact_id)
+        place = Conversation(created, -1, scene.opened)
+        return self._emit(call, place, scene.agent, moment, contact_id=base) is not None
+
+    # -- emitting ----------------------------------------------------------------------------------------------------
+
+    def _emit(
+        self,
+        call: api.Call,
+        where: Conversation,
+        actor: Agent | Contact,
+        moment: Moment,
+        *,
+        choice: str = "",
+        message_id: int = 0,
+        contact_id: int = 0,
+    ) -> Reply | None:
+        """Send a call with entries for all events that follow; None when one of their subjects is not free."""
+        collector = self.crew.collector
+        follows = [
+            follow
+            for one in consequences(call.endpoint.name, collector.settings.dialect, choice=choice)
+            if (follow := self._follow(one, where, actor, message_id, contact_id)) is not None
+        ]
+        now_ns = self.crew.clock.now_ns()
+        if not all(collector.ledger.is_free(f.key, now_ns) for f in follows if not f.perhaps):
+            return None
+        entries = [self._open(f, call, where, actor, moment) for f in follows]
+        return self._perform(call, [e for e in entries if e is not None], where, moment)
+
+    def _follow(
+        self, one: Consequence, where: Conversation, actor: Agent | Contact, message_id: int, contact_id: int
+    ) -> _Follow | None:
+        """The key under which an event of a call is awaited; None where it is not."""
+        perhaps = one.certainty == "perhaps"
+        if one.event not in self.crew.collector.tracked or (perhaps and one.event not in _AWAITED_PERHAPS):
+            return None
+        subject, who = EVENTS[one.event].subject, ""
+        if subject == "contact":
+            number = contact_id or where.contact.contact_id
+        elif subject == "message":
+            number = message_id
+        else:
+            number = where.number
+            if subject == "typing":
+                who = actor_name(*_role_and_id(actor))
+        if not number:
+            return None
+        key = subject_key(one.event, where.contact.account_id, number, who)
+        return _Follow(one.event, key, perhaps, one.most or _UNBOUNDED)
+
+    def _open(
+        self, follow: _Follow, call: api.Call, where: Conversation, actor: Agent | Contact, moment: Moment
+    ) -> Entry | None:
+        collector = self.crew.collector
+        action = self._action(follow.event, call, where, actor, moment, follow.perhaps, follow.most)
+        if not follow.key:
+            return collector.ledger.open_unbound(action)
+        return collector.ledger.open_subject(follow.key, action, collector.batch)
+
+    def _action(
+        self,
+        event: str,
+        call: api.Call,
+        where: Conversation,
+        actor: Agent | Contact,
+        moment: Moment,
+        perhaps: bool = False,
+        most: int = 1,
+    ) -> Action:
+        role, actor_id = _role_and_id(actor)
+        contact = where.contact
+        return Action(
+            event=event,
+            call=call.endpoint.name,
+            account_id=contact.account_id,
+            inbox_id=contact.inbox_id,
+            conversation_id=where.number,
+            contact_id=contact.contact_id,
+            actor_role=role,
+            actor_id=actor_id,
+            private=False,
+            due_ns=moment.due_ns,
+            dispatched_ns=moment.dispatched_ns,
+            perhaps=perhaps,
+            most=most,
+            spared=self.crew.collector.people.spared(event, role, contact.account_id, actor_id),
+        )
+
+    def _perform(
+        self,
+        call: api.Call,
+        entries: Sequence[Entry],
+        where: Conversation,
+        moment: Moment,
+        bind: Callable[[bytes], None] | None = None,
+    ) -> Reply:
+        """Send a call and tell its entries what became of it."""
+        ledger = self.crew.collector.ledger
+        where.under_way += 1
+        try:
+            reply = self.send(call, moment)
+        finally:
+            where.under_way -= 1
+        status = outcome(reply)
+        for entry in entries:
+            ledger.written(entry, reply.written_ns)
+        if bind is not None and status == "ok":
+            try:
+                bind(reply.body)
+            except ValueError as error:
+                self.crew.collector.note("error", f"{call.endpoint.name}: {error}")
+                status = "void"  # without a subject nothing can be matched, so nothing is claimed
+        ended_ns = reply.responded_ns or self.crew.clock.now_ns()
+        for entry in entries:
+            ledger.responded(entry, ended_ns, status)
+        return reply
+
+    def send(self, call: api.Call, moment: Moment) -> Reply:
+        """Send a call once and count it."""
+        collector = self.crew.collector
+        reply = self.crew.rest.send(call)
+        batch, window, name = collector.batch, collector.window(moment.due_ns), call.endpoint.name
+        batch.add(window, "rest.n", name)
+        failed = reply.error or ("" if reply.status and 200 <= reply.status < 300 else str(reply.status))
+        if failed:
+            batch.add(window, "rest.error", name, failed)
+        batch.hist(window, "rest_wait", name).record(max(0, reply.written_ns - moment.dispatched_ns) // NS_PER_US)
+        if reply.responded_ns is not None:
+            batch.hist(window, "rest", name).record((reply.responded_ns - reply.written_ns) // NS_PER_US)
+        return reply
+
+
+def _role_and_id(actor: Agent | Contact) -> tuple[str, int]:
+    return ("agent", actor.user_id) if isinstance(actor, Agent) else ("contact", actor.contact_id)
+
+
+def outcome(reply: Reply) -> str:
+    """What a call's answer says of its emission: ``ok``, ``void`` or ``uncertain``."""
+    if not reply.sent:  # it never left: nothing was emitted
+        return "void"
+    if reply.status is None or reply.status >= 500:
+        return "uncertain"
+    return "ok" if 200 <= reply.status < 300 else "void"
+
+
+def _created_id(reply: Reply) -> int | None:
+    try:
+        return api.parse_created(reply.body).id
+    except ValueError:
+        return None
