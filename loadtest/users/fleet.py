@@ -113,13 +113,14 @@ class Fleet:
 
     def start(self) -> None:
         """Start the loops: ticks, loop lag, deadlines, beats."""
+        self.settle()  # the modules loaded so far are most of what a collection would look at
         self.collector.health.watch_gc()
         for loop in (self._tick_loop, self._lag_loop, self._watch_loop, self.heartbeats.run):
             self._loops.append(gevent.spawn(loop))
 
     @staticmethod
     def settle() -> None:
-        """All users are spawned: keep what there is out of later garbage collections, which would stall arrivals."""
+        """Keep what there is out of later garbage collections, which would stall arrivals."""
         gc.collect()
         gc.freeze()
 
