@@ -83,6 +83,7 @@ class CableServer:
         publisher: tells an identity who is online.
         clock: time of pings.
         ping_interval_s: seconds between two pings.
+        account_stream: whether agents hear a stream of the account they subscribe with.
     """
 
     def __init__(
@@ -93,6 +94,8 @@ class CableServer:
         publisher: Publisher,
         clock: Clock,
         ping_interval_s: float,
+        *,
+        account_stream: bool,
     ) -> None:
         self._state = state
         self._rooms = rooms
@@ -100,6 +103,7 @@ class CableServer:
         self._publisher = publisher
         self._clock = clock
         self._ping_interval_s = ping_interval_s
+        self._account_stream = account_stream
         self.connections: set[Connection] = set()
 
     @property
@@ -195,7 +199,8 @@ class CableServer:
             connection.subscriptions[identifier] = None
             return
         identity, account_id = found
-        subscription = Subscription(identifier, identity, account_id, connection)
+        hears_account = self._account_stream and isinstance(identity, Agent)
+        subscription = Subscription(identifier, identity, account_id, connection, hears_account=hears_account)
         connection.subscriptions[identifier] = subscription
         self._rooms.join(subscription)
         connection.write(confirmation(identifier))
@@ -208,7 +213,7 @@ class CableServer:
             return None
         user_id = params.get("user_id")
         if user_id is None or user_id == "":
-            contact = self._state.contacts_by_pubsub_token.get(token)
+            contact = self._state.contact_by_pubsub_token(token)
             return None if contact is None else (contact, contact.account_id)
         agent = self._state.agents_by_pubsub_token.get(token)
         account_id = _as_id(params.get("account_id"))

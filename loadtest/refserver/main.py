@@ -66,6 +66,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--seed", type=int, default=defaults.seed, metavar="N", help="makes the tokens (%(default)s)")
     add("--identities", metavar="FILE", help="write all identities to FILE, readable by you alone")
+    add("--email-collect", action="store_true", help="ask contacts without an address for one, after a first message")
     add("--exit-on-stdin-eof", action="store_true", help="end as soon as standard input does")
 
 
@@ -88,6 +89,7 @@ def settings_from(options: argparse.Namespace) -> ServerSettings:
         ping_interval_s=options.ping_interval,
         identities_path=options.identities,
         exit_on_stdin_eof=options.exit_on_stdin_eof,
+        email_collect=options.email_collect,
     )
 
 

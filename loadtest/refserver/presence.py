@@ -51,11 +51,13 @@ class _Online:
 
     def status(self, identity_id: int) -> Status:
         self.expire()
-        return self._statuses.get(identity_id, "online") if identity_id in self._beats else "offline"
+        return self.chosen(identity_id) if identity_id in self._beats else "offline"
+
+    def chosen(self, identity_id: int) -> Status:
+        return self._statuses.get(identity_id, "online")
 
     def told(self) -> dict[str, Status]:
-        statuses = self._statuses
-        return {str(identity_id): statuses.get(identity_id, "online") for identity_id in self._beats}
+        return {str(identity_id): self.chosen(identity_id) for identity_id in self._beats}
 
 
 class Presence:
@@ -80,6 +82,10 @@ class Presence:
     def set_status(self, account_id: int, user_id: int, status: Status) -> None:
         """An agent chose how to be shown while online; nobody is told before asking."""
         self._of(account_id, "agent").set_status(user_id, status)
+
+    def chosen(self, account_id: int, user_id: int) -> Status:
+        """How an agent is shown while it is online."""
+        return self._of(account_id, "agent").chosen(user_id)
 
     def availability(self, account_id: int, user_id: int) -> Status:
         """How an agent is shown right now."""

@@ -1,72 +1,48 @@
-"""From what happened to who is told: one method an event, the audience read from the dialect's table.
+"""From what was done to who is told: events by the table of consequences, audiences by the contract's.
 
 The rule (upstream's ``ActionCableListener``): members of the conversation's inbox and administrators of its account,
-each once; where the event goes to contacts, the contact's token too, and all its verified sessions when the
-conversation's own is verified. A private note never goes to contacts; typing never to the token that types.
+each once; where the event goes to contacts, the conversation's own token too, and all its contact's verified sessions
+when it is verified. A private note never goes to contacts; typing never to the token that types. What is about a
+contact goes to every agent of the account.
 """
 
 from __future__ import annotations
 
-from loadtest.directory import Agent, Audiences, Contact, Directory
+from loadtest.directory import Agent
+from loadtest.refserver.consequences import CONSEQUENCES, Change, Consequence
 from loadtest.refserver.dialect import Dialect
-from loadtest.refserver.payloads import Payload, conversation_payload, message_payload, person_payload
+from loadtest.refserver.payloads import Payload, Payloads
 from loadtest.refserver.presence import Presence
-from loadtest.refserver.rooms import Broadcast, Rooms, Subscription
-from loadtest.refserver.state import Conversation, Message
+from loadtest.refserver.records import Conversation
+from loadtest.refserver.rooms import Broadcast, Rooms, Subscription, account_stream
+from loadtest.refserver.state import State
 
 
 class Publisher:
     """Tells the rooms.
 
     Args:
-        directory: who sees what.
+        state: who sees what.
         rooms: where subscriptions are.
         presence: who is online.
-        dialect: which version's audiences and fields.
+        payloads: what is told.
+        dialect: which version's events and audiences.
     """
 
-    def __init__(self, directory: Directory, rooms: Rooms, presence: Presence, dialect: Dialect) -> None:
+    def __init__(self, state: State, rooms: Rooms, presence: Presence, payloads: Payloads, dialect: Dialect) -> None:
+        self._audiences = state.audiences
         self._rooms = rooms
         self._presence = presence
+        self._payloads = payloads
         self._dialect = dialect
-        self._audiences = Audiences(directory.agents)
-        self._token_of = {agent.user_id: agent.pubsub_token for agent in directory.agents}
+        self._token_of = {agent.user_id: agent.pubsub_token for agent in state.directory.agents}
         self._agent_tokens: dict[tuple[int, int], tuple[str, ...]] = {}
-        self._verified: dict[tuple[int, int], list[str]] = {}
-        for contact in directory.contacts:
-            if contact.hmac_verified:
-                self._verified.setdefault((contact.account_id, contact.contact_id), []).append(contact.pubsub_token)
 
-    def conversation_created(self, conversation: Conversation) -> None:
-        """A conversation was opened."""
-        self._publish(
-            "conversation.created",
-            {**self._conversation(conversation), "account_id": conversation.account_id},
-            conversation,
-        )
-
-    def message_created(self, message: Message) -> None:
-        """A message, or a private note, was written."""
-        self._publish(
-            "message.created",
-            message_payload(message, self._presence.availability, self._dialect.outgoing_content_type),
-            message.conversation,
-            private=message.private,
-            text=message.content,
-        )
-
-    def typing(self, conversation: Conversation, emitter: Agent | Contact, *, typing: bool) -> None:
-        """Somebody started or stopped typing."""
-        self._publish(
-            "conversation.typing_on" if typing else "conversation.typing_off",
-            {
-                "conversation": self._conversation(conversation),
-                "user": person_payload(emitter, conversation.account_id, self._presence.availability),
-                "account_id": conversation.account_id,
-            },
-            conversation,
-            but=emitter.pubsub_token,
-        )
+    def publish(self, change: Change) -> None:
+        """Send every event that follows from a change, in order; all are handed to their sockets on return."""
+        for consequence in CONSEQUENCES[change.kind]:
+            if consequence.event in self._dialect.events and consequence.when(change):
+                self._tell(consequence, change)
 
     def presence_update(self, subscription: Subscription) -> None:
         """An identity asked who is online, by subscribing or by a beat: its own sockets are told, nobody else's."""
@@ -74,36 +50,43 @@ class Publisher:
             self._presence.update(subscription.account_id, subscription.role), (subscription.identity.pubsub_token,)
         )
 
-    def _publish(
-        self,
-        event: str,
-        data: Payload,
-        conversation: Conversation,
-        *,
-        private: bool = False,
-        but: str | None = None,
-        text: str = "",
-    ) -> None:
-        spec = self._dialect.events[event]
-        tokens: list[str] = []
-        if spec.to_agents:
-            tokens += self._agents(conversation.account_id, conversation.inbox_id)
-        if spec.to_contacts and not private:
-            tokens += self._contacts(conversation.contact)
-        if but in tokens:
-            tokens.remove(but)
+    def _tell(self, consequence: Consequence, change: Change) -> None:
+        data = consequence.payload(self._payloads, change)
+        if self._dialect.later_fields:
+            self._add_later(consequence, change, data)
+        conversation = change.conversation
         broadcast = Broadcast.of(
-            event,
+            consequence.event,
             data,
-            conversation.account_id,
-            conversation_id=conversation.display_id,
-            inbox_id=conversation.inbox_id,
-            text=text,
+            change.account_id,
+            conversation_id=0 if conversation is None else conversation.display_id,
+            inbox_id=0 if conversation is None else conversation.inbox_id,
+            text=data.get("content") or data.get("name") or "",  # a message's, or a contact's
         )
-        self._rooms.broadcast(broadcast, tokens)
+        self._rooms.broadcast(broadcast, self._tokens(consequence.event, change))
 
-    def _conversation(self, conversation: Conversation) -> Payload:
-        return conversation_payload(conversation, self._presence.availability, self._dialect.outgoing_content_type)
+    def _add_later(self, consequence: Consequence, change: Change, data: Payload) -> None:
+        if change.previous:
+            data["previous_changes"] = change.previous
+        if isinstance(change.actor, Agent) and not consequence.rebuilt:
+            data["performer"] = self._payloads.agent(change.actor, change.account_id)
+
+    def _tokens(self, event: str, change: Change) -> list[str]:
+        spec = self._dialect.events[event]
+        if spec.scope == "account":
+            return self._everybody(change.account_id)
+        conversation = change.told_conversation
+        tokens = list(self._agents(conversation.account_id, conversation.inbox_id)) if spec.to_agents else []
+        if spec.to_contacts and not (change.message is not None and change.message.private):
+            tokens += self._contacts(conversation)
+        if spec.spares_emitter and change.actor is not None:
+            tokens = [token for token in tokens if token != change.actor.pubsub_token]
+        return tokens
+
+    def _everybody(self, account_id: int) -> list[str]:
+        if self._dialect.account_stream:
+            return [account_stream(account_id)]
+        return [self._token_of[user_id] for user_id in sorted(self._audiences.account_user_ids(account_id))]
 
     def _agents(self, account_id: int, inbox_id: int) -> tuple[str, ...]:
         key = (account_id, inbox_id)
@@ -113,7 +96,8 @@ class Publisher:
             tokens = self._agent_tokens[key] = tuple(self._token_of[user_id] for user_id in user_ids)
         return tokens
 
-    def _contacts(self, contact: Contact) -> list[str]:
-        if contact.hmac_verified:
-            return self._verified[contact.account_id, contact.contact_id]
-        return [contact.pubsub_token]
+    def _contacts(self, conversation: Conversation) -> list[str]:
+        place = conversation.contact_inbox
+        if place.identity.hmac_verified:
+            return [other.pubsub_token for other in place.contact.places if other.identity.hmac_verified]
+        return [place.pubsub_token]

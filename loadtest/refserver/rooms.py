@@ -1,7 +1,8 @@
 """Who is subscribed to what, and the one place where a broadcast meets the sockets.
 
-A room is a pubsub token, as upstream's streams are (``stream_from pubsub_token``). Every delivery passes through one
-callable (:data:`Deliver`), so that faults can be laid over it without touching anything else.
+A room is a stream's name: a pubsub token, as upstream has it (``stream_from pubsub_token``), or an account's. Every
+delivery passes through one callable (:data:`Deliver`), so that faults can be laid over it without touching anything
+else.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ class Outlet(Protocol):
         """Hand a whole frame over; False when the connection is gone."""
 
 
+def account_stream(account_id: int) -> str:
+    """Name of the stream of an account's own events."""
+    return f"account_{account_id}"
+
+
 class Subscription:
     """A confirmed subscription.
 
@@ -31,17 +37,28 @@ class Subscription:
         account_id: the account subscribed with.
         outlet: the connection it lives on.
         prefix: what stands before the body in its messages, encoded once.
+        streams: names of what it hears.
     """
 
-    __slots__ = ("account_id", "identifier", "identity", "outlet", "prefix", "role")
+    __slots__ = ("account_id", "identifier", "identity", "outlet", "prefix", "role", "streams")
 
-    def __init__(self, identifier: str, identity: Agent | Contact, account_id: int, outlet: Outlet) -> None:
+    def __init__(
+        self,
+        identifier: str,
+        identity: Agent | Contact,
+        account_id: int,
+        outlet: Outlet,
+        *,
+        hears_account: bool = False,
+    ) -> None:
         self.identifier = identifier
         self.identity = identity
         self.role: Role = "agent" if isinstance(identity, Agent) else "contact"
         self.account_id = account_id
         self.outlet = outlet
         self.prefix = message_prefix(identifier)
+        own = identity.pubsub_token
+        self.streams: tuple[str, ...] = (own, account_stream(account_id)) if hears_account else (own,)
 
     @property
     def identity_id(self) -> int:
@@ -105,7 +122,7 @@ def deliver_now(broadcast: Broadcast, audience: Sequence[Subscription]) -> int:
 
 
 class Rooms:
-    """All subscriptions by token.
+    """All subscriptions by stream.
 
     Args:
         deliver: what every delivery passes through.
@@ -121,29 +138,30 @@ class Rooms:
         self.subscriptions = 0
 
     def join(self, subscription: Subscription) -> None:
-        """Let the subscription receive what goes to its identity's token."""
-        self._rooms.setdefault(subscription.identity.pubsub_token, []).append(subscription)
+        """Let the subscription receive what goes to its streams."""
+        for stream in subscription.streams:
+            self._rooms.setdefault(stream, []).append(subscription)
         self.subscriptions += 1
 
     def leave(self, subscription: Subscription) -> None:
         """End what :meth:`join` began; a subscription that is not here is a programming error (ValueError)."""
-        token = subscription.identity.pubsub_token
-        room = self._rooms.get(token, [])
-        room.remove(subscription)
-        if not room:
-            del self._rooms[token]
+        for stream in subscription.streams:
+            room = self._rooms.get(stream, [])
+            room.remove(subscription)
+            if not room:
+                del self._rooms[stream]
         self.subscriptions -= 1
 
-    def audience(self, tokens: Iterable[str]) -> list[Subscription]:
-        """The subscriptions of these tokens, in their order; each token is to be given once."""
+    def audience(self, streams: Iterable[str]) -> list[Subscription]:
+        """The subscriptions of these streams, in their order; each stream is to be given once."""
         found: list[Subscription] = []
-        for token in tokens:
-            room = self._rooms.get(token)
+        for stream in streams:
+            room = self._rooms.get(stream)
             if room is not None:
                 found += room
         return found
 
-    def broadcast(self, broadcast: Broadcast, tokens: Iterable[str]) -> None:
-        """Send an event to every subscription of these tokens."""
+    def broadcast(self, broadcast: Broadcast, streams: Iterable[str]) -> None:
+        """Send an event to every subscription of these streams."""
         self.broadcasts += 1
-        self.deliveries += self._deliver(broadcast, self.audience(tokens))
+        self.deliveries += self._deliver(broadcast, self.audience(streams))

@@ -16,7 +16,11 @@ from aiohttp import web
 from loadtest.clock import Clock, SystemClock
 from loadtest.directory import Directory, generate
 from loadtest.errors import UsageError
+from loadtest.refserver.agent_rest import AgentRest
 from loadtest.refserver.cable import CableServer
+from loadtest.refserver.contact_rest import ContactRest
+from loadtest.refserver.desk import Desk
+from loadtest.refserver.payloads import Payloads
 from loadtest.refserver.presence import Presence
 from loadtest.refserver.publisher import Publisher
 from loadtest.refserver.rest import RestApi
@@ -58,9 +62,22 @@ class ReferenceServer:
         self.state = State(self.directory, lambda: clock.wall_ns(clock.now_ns()))
         self.rooms = Rooms(deliver)
         self.presence = Presence(clock, settings.agent_presence_s, settings.contact_presence_s)
-        self.publisher = Publisher(self.directory, self.rooms, self.presence, settings.rules)
-        self.cable = CableServer(self.state, self.rooms, self.presence, self.publisher, clock, settings.ping_interval_s)
-        self._rest = RestApi(self.state, self.presence, self.publisher, settings.rules, clock)
+        rules = settings.rules
+        payloads = Payloads(rules, self.presence.availability)
+        self.publisher = Publisher(self.state, self.rooms, self.presence, payloads, rules)
+        self.cable = CableServer(
+            self.state,
+            self.rooms,
+            self.presence,
+            self.publisher,
+            clock,
+            settings.ping_interval_s,
+            account_stream=rules.account_stream,
+        )
+        desk = Desk(self.state, self.publisher, rules, email_collect=settings.email_collect)
+        self._rest = RestApi(
+            ContactRest(self.state, desk, payloads), AgentRest(self.state, desk, payloads, self.presence), clock
+        )
         self._process = psutil.Process()
         self._started_s = time.monotonic()
         self._runner: web.AppRunner | None = None

@@ -24,6 +24,7 @@ class ServerSettings:
         ping_interval_s: seconds between two pings; upstream's ``BEAT_INTERVAL`` is 3.
         identities_path: file to write the identities to, or None.
         exit_on_stdin_eof: end as soon as standard input does.
+        email_collect: ask a contact without an address for one after its first message in a conversation.
 
     Raises:
         UsageError: a value that cannot be served with.
@@ -39,6 +40,7 @@ class ServerSettings:
     ping_interval_s: float = 3.0
     identities_path: str | None = None
     exit_on_stdin_eof: bool = False
+    email_collect: bool = False
 
     def __post_init__(self) -> None:
         if self.dialect not in DIALECTS:
@@ -90,4 +92,5 @@ class ServerSettings:
             "identities": self.identities_path,
         }
         argv = [f"--{name}={value}" for name, value in options.items() if value is not None]
-        return [*argv, "--exit-on-stdin-eof"] if self.exit_on_stdin_eof else argv
+        flags = {"exit-on-stdin-eof": self.exit_on_stdin_eof, "email-collect": self.email_collect}
+        return [*argv, *(f"--{name}" for name, value in flags.items() if value)]

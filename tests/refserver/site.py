@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
 
+from loadtest.api import Call
 from loadtest.clock import Clock
 from loadtest.directory import Agent, Contact, Directory
 from loadtest.refserver import ServerSettings
 from loadtest.refserver.rooms import Deliver, deliver_now
 from loadtest.refserver.server import ReferenceServer
+
+_T = TypeVar("_T")
 
 SEED = Path(__file__).parent.parent / "data" / "seed"
 
@@ -29,6 +33,21 @@ CONTACT = Contact(1, 10, 5, "s-10", "c-10", "inbox-5", conversation_ids=(3,), na
 OTHER = Contact(1, 11, 6, "s-11", "c-11", "inbox-6", conversation_ids=(4,), name="Otto")
 FOREIGN = Contact(2, 12, 7, "s-12", "c-12", "inbox-7", conversation_ids=(3,), name="Finn")
 DIRECTORY = Directory((ADMIN, MEMBER, OUTSIDER, STRANGER, BOTH), (CONTACT, OTHER, FOREIGN))
+
+EVERYBODY: dict[str, Agent | Contact] = {
+    "admin": ADMIN,
+    "member": MEMBER,
+    "outsider": OUTSIDER,
+    "stranger": STRANGER,
+    "both": BOTH,
+    "contact": CONTACT,
+    "other": OTHER,
+    "foreign": FOREIGN,
+}
+AGENTS = {"admin", "member", "both"}
+"""Who sees conversation 3 of account 1: the inbox's members and the account's administrator."""
+ACCOUNT = {*AGENTS, "outsider"}
+"""The agents of account 1."""
 
 QUIET = ServerSettings(ping_interval_s=3600)
 """Settings under which no ping falls into a test."""
@@ -56,6 +75,16 @@ def identifier(who: Agent | Contact, account_id: int | None = None) -> str:
         "user_id": who.user_id,
     }
     return json.dumps(params, separators=(",", ":"))
+
+
+def on_site(scenario: Callable[[Site], Awaitable[_T]], settings: ServerSettings = QUIET) -> _T:
+    """Play a scenario against a server of its own."""
+
+    async def run() -> _T:
+        async with serving(settings) as site:
+            return await scenario(site)
+
+    return asyncio.run(run())
 
 
 class Listener:
@@ -95,6 +124,11 @@ class Listener:
         """Names of the events among :meth:`frames`."""
         return [frame["message"]["event"] for frame in await self.frames()]
 
+    async def data(self, event: str) -> Any:
+        """The data of the one frame of this event among :meth:`frames`."""
+        (frame,) = [frame for frame in await self.frames() if frame["message"]["event"] == event]
+        return frame["message"]["data"]
+
     async def presence(self) -> Any:
         """The data of the presence.update that answers a beat sent now."""
         await self.beat()
@@ -130,6 +164,18 @@ class Site:
         async with self.http.post(self.server.url + path, json=body, headers=headers) as response:
             text = await response.text()
             return response.status, json.loads(text) if text else None
+
+    async def send(self, call: Call) -> tuple[int, bytes]:
+        """Send one of the toolkit's own calls as it stands; the status and the body."""
+        method, url = call.endpoint.method, self.server.url + call.path
+        async with self.http.request(method, url, data=call.body or None, headers=call.headers) as response:
+            return response.status, await response.read()
+
+    async def done(self, call: Call) -> bytes:
+        """Send a call that must succeed; its answer."""
+        status, body = await self.send(call)
+        assert status == 200, body
+        return body
 
     async def get(self, path: str) -> tuple[int, str]:
         """GET; the status and the text."""

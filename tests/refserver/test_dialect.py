@@ -1,6 +1,10 @@
 """The table of versions."""
 
-from loadtest.contract import EVENTS
+from typing import Literal
+
+import pytest
+
+from loadtest.contract import EVENTS, events_of
 from loadtest.refserver import DIALECTS
 
 
@@ -18,8 +22,12 @@ def test_current_expires_as_upstream_does() -> None:
     assert (current.agent_expiry_s, current.contact_expiry_s) == (20, 90)
 
 
-def test_audiences_differ_in_conversation_created_alone() -> None:
-    """The current dialect sends conversation.created to the contact too, and is else as the document says."""
-    current = DIALECTS["current"].events
+@pytest.mark.parametrize("name", ["seed", "current"])
+def test_events_are_the_contracts(name: Literal["seed", "current"]) -> None:
+    """Which events a dialect has, and who hears them, is the contract's."""
+    assert events_of(name) == DIALECTS[name].events
 
-    assert {"conversation.created"} == {name for name, spec in current.items() if spec != EVENTS[name]}
+
+def test_the_seed_has_the_documents_events() -> None:
+    """Under the seed dialect nothing is sent that the document does not know."""
+    assert {*EVENTS} == {*DIALECTS["seed"].events}

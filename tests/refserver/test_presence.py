@@ -80,7 +80,7 @@ def test_a_status_is_told_while_online(presence: Presence, clock: VirtualClock) 
     before = told(presence, "agent")["users"]
     clock.advance(21)
 
-    assert (before, presence.availability(1, 3)) == ({"3": "busy"}, "offline")
+    assert (before, presence.availability(1, 3), presence.chosen(1, 3)) == ({"3": "busy"}, "offline", "busy")
 
 
 def test_nothing_is_encoded_again_without_a_change(presence: Presence) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from loadtest.refserver.frames import text_header
-from loadtest.refserver.rooms import Broadcast, Rooms, Subscription, deliver_now
+from loadtest.refserver.rooms import Broadcast, Rooms, Subscription, account_stream, deliver_now
 from tests.refserver.site import CONTACT, MEMBER, OUTSIDER
 
 
@@ -62,6 +62,18 @@ def test_who_left_hears_nothing() -> None:
     rooms.leave(subscription)
 
     assert (rooms.audience([MEMBER.pubsub_token]), rooms.subscriptions) == ([], 0)
+
+
+def test_an_accounts_stream_is_heard_by_those_who_hear_accounts() -> None:
+    """A subscription hears its own token, and its account's stream where it is told to; leaving ends both."""
+    rooms = Rooms()
+    hearing = Subscription("a", MEMBER, 1, Tape(), hears_account=True)
+    for subscription in (hearing, Subscription("b", OUTSIDER, 1, Tape())):
+        rooms.join(subscription)
+    before = rooms.audience([account_stream(1)])
+    rooms.leave(hearing)
+
+    assert ([hearing], []) == (before, rooms.audience([account_stream(1), MEMBER.pubsub_token]))
 
 
 def test_leaving_twice_is_an_error() -> None:

@@ -30,6 +30,7 @@ seconds = st.floats(0.001, 1e6)
         ping_interval_s=seconds,
         identities_path=st.none() | st.sampled_from(["ids.jsonl", "-odd name"]),
         exit_on_stdin_eof=st.booleans(),
+        email_collect=st.booleans(),
     )
 )
 def test_arguments_say_all_settings(settings: ServerSettings) -> None:

@@ -1,89 +1,155 @@
-"""State: ids, display ids per account, and what is shown of a conversation."""
+"""State: ids, display ids per account, contacts made and merged."""
 
-from loadtest.clock import NS_PER_S
-from loadtest.refserver.state import UNREAD_CAP, State
-from tests.refserver.site import CONTACT, DIRECTORY, FOREIGN, MEMBER
+from __future__ import annotations
 
+from typing import Any
 
-class Wall:
-    """A wall clock set by hand."""
+import pytest
 
-    def __init__(self) -> None:
-        self.now_s = 1000
-
-    def __call__(self) -> int:
-        return self.now_s * NS_PER_S
+from loadtest.refserver.records import INCOMING, ContactInbox, ContactRecord
+from loadtest.refserver.state import TEAMS_PER_ACCOUNT, State, TakenError
+from tests.refserver.site import CONTACT, DIRECTORY, FOREIGN, MEMBER, OTHER, STRANGER
 
 
-def made() -> tuple[State, Wall]:
-    wall = Wall()
-    return State(DIRECTORY, wall), wall
+@pytest.fixture
+def state() -> State:
+    return State(DIRECTORY, lambda: 1_000_000_000_000)
 
 
-def test_conversations_of_the_directory_exist() -> None:
+def place_of(state: State, contact: Any) -> ContactInbox:
+    place = state.place(contact.inbox_identifier, contact.source_id)
+    assert place is not None
+    return place
+
+
+def contact_of(state: State, contact: Any) -> ContactRecord:
+    return place_of(state, contact).contact
+
+
+def test_conversations_of_the_directory_exist(state: State) -> None:
     """A conversation that the directory names exists from the start, with its contact."""
-    state, _ = made()
     conversation = state.conversation(1, 3)
 
     assert conversation is not None
-    assert conversation.contact == CONTACT
+    assert contact_of(state, CONTACT) is conversation.contact
 
 
-def test_display_ids_count_per_account() -> None:
+def test_display_ids_count_per_account(state: State) -> None:
     """New conversations take the next display id of their account, whatever other accounts have."""
-    state, _ = made()
-    ids = [state.create_conversation(contact).display_id for contact in (CONTACT, FOREIGN, CONTACT)]
+    ids = [state.create_conversation(place_of(state, who)).display_id for who in (CONTACT, FOREIGN, CONTACT)]
 
     assert ids == [5, 4, 6]
 
 
-def test_message_ids_count_over_all_accounts() -> None:
+def test_message_ids_count_over_all_accounts(state: State) -> None:
     """Message ids are unique in the installation."""
-    state, _ = made()
-    first, second = state.conversation(1, 3), state.conversation(2, 3)
-    assert first is not None
-    assert second is not None
-    ids = [state.create_message(first, CONTACT, "a").id, state.create_message(second, FOREIGN, "b").id]
+    conversations = [state.create_conversation(place_of(state, who)) for who in (CONTACT, FOREIGN)]
+    ids = [state.create_message(one, INCOMING, one.contact, "a").id for one in conversations]
 
     assert ids == [1, 2]
 
 
-def test_unread_counts_the_contacts_messages_up_to_the_cap() -> None:
-    """Messages of the contact are unread until an agent reads; the count stops at upstream's ten."""
-    state, _ = made()
-    conversation = state.create_conversation(CONTACT)
-    counts = [conversation.unread_count]
-    state.create_message(conversation, MEMBER, "from an agent")
-    for _ in range(UNREAD_CAP + 2):
-        state.create_message(conversation, CONTACT, "hi")
-        counts.append(conversation.unread_count)
-
-    assert [*range(11), 10, 10] == counts
-
-
-def test_reading_clears_the_count() -> None:
-    """When an agent has read the conversation nothing is unread and the time is kept."""
-    state, _ = made()
-    conversation = state.create_conversation(CONTACT)
-    state.create_message(conversation, CONTACT, "hi")
-    conversation.read_by_agent(1234)
-
-    assert (conversation.unread_count, conversation.agent_last_seen_s) == (0, 1234)
-
-
-def test_a_private_note_is_activity_but_not_the_last_message() -> None:
-    """A private note moves the last activity, and the last public message stays the one shown."""
-    state, wall = made()
-    conversation = state.create_conversation(CONTACT)
-    public = state.create_message(conversation, CONTACT, "hi")
-    wall.now_s = 1010
-    state.create_message(conversation, MEMBER, "note", private=True)
-
-    assert (public, 1010) == (conversation.last_message, conversation.last_activity_s)
-
-
-def test_an_account_without_conversations_exists() -> None:
+def test_an_account_without_conversations_exists(state: State) -> None:
     """Accounts are known by their identities alone."""
-    state, _ = made()
-
     assert [state.has_account(account_id) for account_id in (1, 2, 3)] == [True, True, False]
+
+
+def test_users_and_teams_are_of_their_account(state: State) -> None:
+    """A user or a team of another account is nobody."""
+    teams = [[team.team_id for team in state.teams(account_id)] for account_id in (1, 2)]
+
+    assert [[1, 2], [3, 4]] == teams
+    assert TEAMS_PER_ACCOUNT == 2
+    assert (state.team(1, 2) is None, state.team(1, 3) is None) == (False, True)
+    assert (state.agent(1, MEMBER.user_id), state.agent(1, STRANGER.user_id)) == (MEMBER, None)
+
+
+def test_a_made_contact_has_the_next_id_and_a_place(state: State) -> None:
+    """A contact that is made can write from its place at the inbox, and subscribe by its token."""
+    made = state.create_contact(1, 5, {"name": "Nora", "email": "nora@acme.inc"})
+    (place,) = made.places
+
+    assert (made.contact_id, made.name, made.email) == (13, "Nora", "nora@acme.inc")
+    assert place is state.place("inbox-5", place.identity.source_id)
+    assert place.identity == state.contact_by_pubsub_token(made.pubsub_token)
+
+
+def test_a_contact_may_be_made_without_an_inbox(state: State) -> None:
+    """Without an inbox a contact has no place."""
+    assert [] == state.create_contact(1, None, {"name": "Nora"}).places
+
+
+@pytest.mark.parametrize("inbox_id", [7, 99])
+def test_an_inbox_of_elsewhere_is_refused(state: State, inbox_id: int) -> None:
+    """A contact is made at an inbox of its account, or not at all."""
+    with pytest.raises(LookupError):
+        state.create_contact(1, inbox_id, {})
+
+    assert state.contact(1, 13) is None
+
+
+def test_an_inbox_without_contacts_is_known_by_its_agents(state: State) -> None:
+    """An inbox that no identity writes to is an inbox of the account of its members."""
+    directory = type(DIRECTORY)(DIRECTORY.agents, ())
+    made = State(directory, lambda: 0).create_contact(1, 6, {"name": "Nora"})
+
+    assert made.places[0].identity.inbox_identifier == "inbox-6"
+
+
+@pytest.mark.parametrize("key", ["email", "identifier", "phone_number"])
+def test_no_two_contacts_share_an_address(state: State, key: str) -> None:
+    """What identifies a contact is taken within its account, until it is given up."""
+    first = state.create_contact(1, 5, {key: "x"})
+    with pytest.raises(TakenError) as error:
+        state.create_contact(1, 5, {key: "x"})
+    state.create_contact(2, 7, {key: "x"})
+    state.update_contact(first, {key: "x"})
+    state.update_contact(first, {key: None})
+    second = state.create_contact(1, 5, {key: "x"})
+
+    assert (key, "x") == (error.value.key, getattr(second, key))
+
+
+def test_free_attributes_are_merged(state: State) -> None:
+    """Custom attributes that are not given stay, as upstream merges them."""
+    contact = contact_of(state, CONTACT)
+    state.update_contact(contact, {"custom_attributes": {"a": 1, "b": 1}})
+    state.update_contact(contact, {"custom_attributes": {"b": 2}})
+
+    assert {"a": 1, "b": 2} == contact.custom_attributes
+
+
+def test_a_merge_gives_places_and_conversations(state: State) -> None:
+    """After a merge the one contact has the conversations, places and messages of both, and the other is no more."""
+    base, mergee = contact_of(state, CONTACT), contact_of(state, OTHER)
+    conversation = state.conversation(1, 4)
+    assert conversation is not None
+    message = state.create_message(conversation, INCOMING, mergee, "hi")
+    moved = state.merge_contacts(base, mergee)
+
+    assert ([conversation], base, base) == (moved, conversation.contact, message.sender)
+    assert base is place_of(state, OTHER).contact
+    assert (base.contact_id, 2, None) == (
+        place_of(state, OTHER).identity.contact_id,
+        len(base.places),
+        state.contact(1, OTHER.contact_id),
+    )
+
+
+def test_a_merge_fills_what_is_lacking(state: State) -> None:
+    """The contact that stays keeps its data and takes over what it lacks."""
+    base = state.create_contact(1, 5, {"name": "Ann", "custom_attributes": {"a": 1}})
+    mergee = state.create_contact(1, 5, {"name": "Ben", "email": "ben@acme.inc", "custom_attributes": {"a": 2, "b": 2}})
+    state.merge_contacts(base, mergee)
+
+    assert ("Ann", "ben@acme.inc", {"a": 1, "b": 2}) == (base.name, base.email, base.custom_attributes)
+
+
+def test_a_second_merge_moves_what_the_first_brought(state: State) -> None:
+    """Conversations that came by a merge go on with the next one."""
+    base, mergee = contact_of(state, CONTACT), contact_of(state, OTHER)
+    state.merge_contacts(base, mergee)
+    last = state.create_contact(1, 5, {"name": "Zoe"})
+    moved = state.merge_contacts(last, base)
+
+    assert {3, 4} == {conversation.display_id for conversation in moved}

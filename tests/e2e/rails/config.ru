@@ -51,4 +51,4 @@ if ENV["EXIT_WITH_STDIN"] == "1"
 end
 
 map("/cable") { run ActionCable.server }
-run Rest.new(OneChat.directory, desk)
+run Rest.new(OneChat.directory, OneChat.presence, desk)

@@ -9,9 +9,11 @@ module Payloads
   module_function
 
   def contact(contact)
+    person = contact.person
     {
-      additional_attributes: {}, custom_attributes: {}, email: nil, id: contact.contact_id, identifier: nil,
-      name: contact.name, phone_number: nil, pubsub_token: contact.pubsub_token, thumbnail: "", type: "contact"
+      additional_attributes: person.additional_attributes, custom_attributes: person.custom_attributes,
+      email: person.email, id: person.contact_id, identifier: person.identifier, name: person.name,
+      phone_number: person.phone_number, pubsub_token: contact.pubsub_token, thumbnail: "", type: "contact"
     }
   end
 
@@ -27,8 +29,9 @@ module Payloads
     data = {
       id: message.id, content: message.content, account_id: message.account_id, inbox_id: message.inbox_id,
       conversation_id: message.conversation_id, message_type: MESSAGE_TYPES.fetch(message.type),
-      created_at: message.created_at.to_i, updated_at: timestamp(message.created_at), private: message.private,
-      status: "sent", source_id: nil, content_type: "text", content_attributes: {},
+      created_at: message.created_at.to_i, updated_at: timestamp(message.updated_at), private: message.private,
+      status: "sent", source_id: nil, content_type: message.content_type,
+      content_attributes: message.content_attributes,
       sender_type: message.type == :incoming ? "Contact" : "User", sender_id: message.sender.fetch(:id),
       external_source_ids: {}, sender: message.sender
     }
@@ -37,15 +40,16 @@ module Payloads
   end
 
   # A conversation without its account's id, as it stands inside a typing event. Its message has no echo_id, which is
-  # never stored.
-  def conversation(conversation)
+  # never stored. `assignee` is the payload of whoever it is assigned to, or nil.
+  def conversation(conversation, assignee)
     {
       additional_attributes: {}, can_reply: true, channel: "Channel::Api", id: conversation.id,
       inbox_id: conversation.contact.inbox_id, contact_inbox: contact_inbox(conversation),
       messages: [conversation.last_message].compact.map { |last| message(last).except(:echo_id) },
-      meta: { sender: contact(conversation.contact), assignee: nil },
-      status: "open", unread_count: conversation.unread_count,
-      agent_last_seen_at: conversation.agent_last_seen_at.to_i, contact_last_seen_at: 0,
+      meta: { sender: contact(conversation.contact), assignee: assignee },
+      status: conversation.status, unread_count: conversation.unread_count,
+      agent_last_seen_at: conversation.agent_last_seen_at.to_i,
+      contact_last_seen_at: conversation.contact_last_seen_at.to_i,
       timestamp: (conversation.last_message || conversation).created_at.to_i
     }
   end

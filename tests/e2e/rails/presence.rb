@@ -39,6 +39,12 @@ class Presence
   def initialize(store, expiry_s)
     @store = store
     @expiry_s = expiry_s
+    @chosen = {}
+  end
+
+  # How an agent is shown while online, as it chose; known to this process alone.
+  def choose(account_id, id, status)
+    @chosen = @chosen.merge([account_id, id] => status)
   end
 
   def beat(kind, account_id, id)
@@ -50,8 +56,17 @@ class Presence
     @store.since(key(kind, account_id), Time.now.to_i - @expiry_s.fetch(kind)).sort
   end
 
-  def online?(kind, account_id, id)
-    online(kind, account_id).include?(id)
+  # Statuses of those online now, by id.
+  def statuses(kind, account_id)
+    online(kind, account_id).to_h { |id| [id, kind == :agent ? chosen(account_id, id) : "online"] }
+  end
+
+  def status(kind, account_id, id)
+    statuses(kind, account_id).fetch(id, "offline")
+  end
+
+  def chosen(account_id, id)
+    @chosen.fetch([account_id, id], "online")
   end
 
   private

@@ -56,6 +56,6 @@ class RoomChannel < ActionCable::Channel::Base
   end
 
   def online(kind)
-    OneChat.presence.online(kind, @account_id).to_h { |id| [id.to_s, "online"] }
+    OneChat.presence.statuses(kind, @account_id).transform_keys(&:to_s)
   end
 end
