@@ -158,7 +158,7 @@ def test_broken_answers(server: HttpServer, path: str, kind: str) -> None:
 
 def test_timeout_of_an_answer(server: HttpServer) -> None:
     """A server that stays silent is given up; the request may have had its effect."""
-    client = client_of(server.raw, timeout_s=0.05)
+    client = client_of(server.raw, timeout_s=1.0)
 
     reply = client.send(call("/silent"))
 

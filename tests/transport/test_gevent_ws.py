@@ -412,7 +412,7 @@ def test_unknown_name(poller: Poller) -> None:
 
 def test_handshake_that_never_answers(poller: Poller, server: PeerServer) -> None:
     """A server that accepts and stays silent runs into the connect timeout, which says at which stage."""
-    error = connect_error(poller, server.raw_endpoint("/silent", connect_timeout_s=0.05))
+    error = connect_error(poller, server.raw_endpoint("/silent", connect_timeout_s=1.0))
 
     assert (error.kind, "upgrade" in error.detail) == ("timeout", True)
 

@@ -116,7 +116,7 @@ def test_who_is_unauthorized_does_not_come_back(visit, launch):
 
 def test_silence_after_a_bad_token_is_unconfirmed(launch, directory, server):
     """OneChat answers a bad token with silence, which ends the visit after the confirm timeout."""
-    fleet = launch(server.url, directory, confirm_timeout_s=0.1)
+    fleet = launch(server.url, directory, confirm_timeout_s=1.0)
 
     outcome = agent_session(fleet, token="nobody's").visit(None)
 
