@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from loadtest import __version__
-from loadtest.cli import asyncapi, events, init, report, serve
+from loadtest.cli import asyncapi, events, init, options, report, serve
 from loadtest.errors import LoadtestError, UsageError
 
 EXIT_USAGE = 2
@@ -26,7 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"loadtest {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in (serve, report, init, events, asyncapi):
+    for verb in (serve, report, init, options, events, asyncapi):
         verb.add_parser(verbs)
     return parser
 
@@ -40,9 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: the verb's own, 2 for wrong usage, 4 when the toolkit itself failed.
     """
-    options = build_parser().parse_args(argv)
+    chosen = build_parser().parse_args(argv)
     try:
-        code: int = options.run(options)
+        code: int = chosen.run(chosen)
     except LoadtestError as error:
         print(f"loadtest: {error}", file=sys.stderr)
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INVALID
