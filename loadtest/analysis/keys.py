@@ -116,7 +116,12 @@ JUDGEABLE: Branch = {
         "disconnects": _OPEN,
         "protocol_errors": _OPEN,
     },
-    "contract": {"checked": _MORE, "violations": _OPEN, "unknown_events": _OPEN},
+    "contract": {
+        "checked": _MORE,
+        "violations": _OPEN,
+        "unknown_events": _OPEN,
+        "events": {"<event>": {"emitted": _MORE, "received": _MORE, "checked": _MORE, "violations": _LESS}},
+    },
     "generator": {
         **_percentiles("p99", prefix="lateness_"),
         **_percentiles("p99", prefix="loop_lag_"),

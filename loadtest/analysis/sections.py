@@ -1,11 +1,11 @@
-"""The measured sections of summary.json: fan-out, delivery, REST, presence, cable, contract.
+"""The measured sections of summary.json: fan-out, delivery, REST, presence, cable.
 
 Each takes a run's series and the windows that count and returns plain nested dicts with the names of the design
 ("Outside faces"). Percentiles and shares have their 95 % interval beside them under the same name with ``_interval``.
 What was not measured, or has too few samples, is None.
 
-Two properties are safety, not speed, and are counted over the whole run whatever the windows: what leaked, and the
-contract's violations.
+What leaked is safety, not speed, and is counted over the whole run whatever the windows, as the contract is
+(:mod:`loadtest.analysis.conformity`).
 """
 
 from __future__ import annotations
@@ -279,12 +279,3 @@ def cable(series: Series, scope: Scope) -> Section:
     _put(section, "ping_gap_p99_s", gaps.percentile(0.99).scaled(S_PER_US, 6))
     section["ping_gap_max_s"] = None if gaps.max_us is None else round(gaps.max_us * S_PER_US, 6)
     return section
-
-
-def contract(series: Series) -> Section:
-    """The contract's checks, over the whole run."""
-    return {
-        "checked": round(series.total("contract.checked", None) or 0),
-        "violations": series.by_name("contract.violation", None),
-        "unknown_events": series.by_name("contract.unknown", None),
-    }

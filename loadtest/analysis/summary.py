@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from loadtest.analysis import conformity
 from loadtest.analysis import generator as generating
 from loadtest.analysis import sections as measured
 from loadtest.analysis import verdict as judged
@@ -59,7 +60,7 @@ def _measure(
         "rest": measured.rest(series, scope),
         "presence": measured.presence(series, scope),
         "cable": measured.cable(series, scope),
-        "contract": measured.contract(series),
+        "contract": conformity.contract(data, series),
         "users": users(data, series, line, scope),
         "generator": generating.generator(data, series, line, scope),
     }
@@ -123,6 +124,7 @@ def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo 
             f"{cut:,} deliveries have no outcome because the target cut their sockets first; they are in no loss. "
             f"Look at the disconnect reasons."
         )
+    found += conformity.tolerated(data)
     found += _few_emissions(sections["fanout"])
     if slo is None:
         found += judged.presence_warnings(sections)

@@ -6,6 +6,10 @@ INCONCLUSIVE); nothing lost, nothing leaked, no contract violation; at most 0.1 
 of its ceiling. No limit on latency; reordering never fails. With an SLO the checks are: the run held, the generator was
 valid, somebody was confirmed, something was delivered, nothing leaked, and the SLO's limits in place of the others.
 
+Leaks are found twice: by the ledger, whose marks came back on sockets outside an emission's audience, and by content,
+where the checker found a frame, anybody's, that its receiver must not see
+(:data:`loadtest.analysis.conformity.LEAKING`). Frames are checked in samples, so neither number holds the other.
+
 Marked windows. Checks are judged on the unmarked windows, then again on all windows of the hold. A check that comes out
 worse with the marked windows in has its deciding values in them: they may be the generator's doing or the target's, and
 nobody can tell, so the run is INVALID. A check that fails on the unmarked windows alone fails on trusted values.
@@ -17,10 +21,12 @@ in mid-run is FAIL for the same reason.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from loadtest.analysis.conformity import LEAKING
 from loadtest.analysis.generator import MAX_MARKED_SHARE
 from loadtest.analysis.model import Check, Result, Verdict
 
@@ -32,6 +38,8 @@ MAX_PRESENCE_LOSS_POINTS = 5.0
 
 PRESENCE_EVENT = "presence.update"
 
+_MOST_NAMED = 6
+
 _WORSE: dict[Result, int] = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2, "INVALID": 3}
 
 
@@ -42,7 +50,8 @@ def essential_checks(sections: Mapping[str, Any], meta: Mapping[str, Any]) -> li
         sections: the summary's sections over the windows judged; ``generator`` with ``valid`` and ``reasons``.
         meta: the run's description.
     """
-    checks = [_hold(sections), _generator(sections), _anybody(sections), _deliveries(sections, meta), _leaks(sections)]
+    checks = [_hold(sections), _generator(sections), _anybody(sections), _deliveries(sections, meta)]
+    checks += [_leaks(sections), _leaks_by_content(sections)]
     if meta.get("target_lost"):
         checks.append(
             Check(
@@ -109,8 +118,16 @@ def _combined(checks: Sequence[Check]) -> Result:
 
 
 def _shown(check: Check) -> str:
-    value = f"{check.value:g}" if isinstance(check.value, int | float) else str(check.value)
+    value = _rounded(check.value, check.limit) if isinstance(check.value, int | float) else str(check.value)
     return f"{value} {check.unit}".strip()
+
+
+def _rounded(value: float, limit: float) -> str:
+    """Three significant digits, or as many as keep a value apart from its limit."""
+    if isinstance(value, bool | int) or abs(value) >= 1_000:
+        return f"{value:,.0f}" if math.isfinite(value) else f"{value:g}"
+    texts = [f"{value:.{digits}g}" for digits in (3, 4, 5, 6)]
+    return next((text for text in texts if float(text) != limit or value == limit), texts[-1])
 
 
 def _reason(check: Check) -> str:
@@ -179,9 +196,32 @@ def _deliveries(sections: Mapping[str, Any], meta: Mapping[str, Any]) -> Check:
 
 
 def _leaks(sections: Mapping[str, Any]) -> Check:
-    leaks = {event: row["leaked"] for event, row in sections["delivery"].items() if row["leaked"]}
-    note = f"Seen by somebody who must not: {_listed(leaks)}; the evidence is in the report." if leaks else ""
+    leaks = {
+        f"{event} by {role}s": seen["leaked"]
+        for event, row in sections["delivery"].items()
+        for role, seen in row["by_role"].items()
+        if seen["leaked"]
+    }
+    note = f"Seen by somebody who must not: {_listed(leaks)}; the delivery table has the balance." if leaks else ""
     return Check("leaks", sum(leaks.values()), 0, "max", "", "FAIL" if leaks else "PASS", note=note, final=bool(leaks))
+
+
+def _leaks_by_content(sections: Mapping[str, Any]) -> Check:
+    rows = sections["contract"]["leaks"]
+    total = sum(row["n"] for row in rows)
+    note = " ".join(_leak_sentence(row) for row in rows)
+    result: Result = "FAIL" if rows else "PASS"
+    return Check("leaks by content", total, 0, "max", "", result, note=note, final=bool(rows))
+
+
+def _leak_sentence(row: Mapping[str, Any]) -> str:
+    """Which events reached whom; the events are those of the frames kept as evidence."""
+    events = list(row["events"])
+    named = ", ".join(events[:_MOST_NAMED]) or "events without evidence"
+    more = f" and {len(events) - _MOST_NAMED} other events" if len(events) > _MOST_NAMED else ""
+    frames = f"{row['n']:,} frame{'s' if row['n'] > 1 else ''}"
+    whom = f"a socket of role {row['role']}" if row["role"] else "a socket"
+    return f"{frames} of {named}{more} reached {whom} {LEAKING[row['kind']]} ({row['kind']})."
 
 
 def _users_confirmed(sections: Mapping[str, Any]) -> Check:

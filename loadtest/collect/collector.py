@@ -78,6 +78,7 @@ class Collector:
             clock,
             window_ns=self.window_ns,
             deadline_s=settings.deadline_s,
+            dialect=settings.dialect,
             worker=settings.worker,
         )
         self.presence = Presence(

@@ -61,6 +61,7 @@ class Entry:
 
     __slots__ = (
         "action",
+        "allowed",
         "audience",
         "closed",
         "judged",
@@ -82,7 +83,9 @@ class Entry:
         self.key = key
         self.action: Action | None = None
         self.own = False
+        #: who must see it, and who may (in some version of the dialect), by identity number
         self.audience: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self.allowed: NDArray[np.int64] = self.audience
         self.written_ns = 0
         self.responded_ns: int | None = None
         self.status = ""

@@ -125,7 +125,7 @@ class Judge:
                 batch.add(window, "emission.uncertain", action.call)
         elif entry.status == "void":
             batch.add(window, "emission.void", action.call)
-        allowed = np.isin(self._epochs.identity[epochs], entry.audience)
+        allowed = np.isin(self._epochs.identity[epochs], entry.allowed)
         place = np.searchsorted(epochs, required)
         ticked = np.zeros(len(required), dtype=bool)
         inside = place < len(epochs)
@@ -203,7 +203,7 @@ class Judge:
                 self._latencies(entry, np.array([epoch]), np.array([arrival_ns]), batch)
                 latency_us = (arrival_ns - action.due_ns) // NS_PER_US
                 batch.closings.append(self._closing(entry, role, late=1, lost=-1, last_us=latency_us))
-            elif self._epochs.identity[epoch] in entry.audience:
+            elif self._epochs.identity[epoch] in entry.allowed:
                 batch.add(window, "delivery.duplicated", action.event, role)
                 batch.closings.append(self._closing(entry, role, duplicated=1))
             else:

@@ -30,13 +30,16 @@ from bisect import bisect_right, insort
 from collections import OrderedDict
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from loadtest.clock import NS_PER_S, NS_PER_US, Clock
 from loadtest.collect.entry import Action, Entry
 from loadtest.collect.epochs import Epochs
 from loadtest.collect.judge import Judge
 from loadtest.collect.people import ROLES, People
 from loadtest.collect.subjects import MARKED, event_of
-from loadtest.contract import EVENTS
+from loadtest.contract import DialectName, EventSpec, events_of
 from loadtest.metrics import Batch
 
 #: a finished entry's subject rests this long, so that a second copy is still told as one
@@ -53,6 +56,7 @@ class Ledger:
         window_ns: length of a window.
         deadline_s: how long a delivery may take from the moment its request was written.
         guard_s: how long before the send a confirm must have been for its epoch to be required.
+        dialect: whose audiences hold; in ``auto`` what only some versions send to somebody is allowed, not required.
         worker: name of this process in closing records.
         overdue_limit: closed entries with missing receivers that are kept to recognise a late delivery.
     """
@@ -66,6 +70,7 @@ class Ledger:
         window_ns: int,
         deadline_s: float = 10.0,
         guard_s: float = 0.5,
+        dialect: DialectName = "seed",
         worker: str = "",
         overdue_limit: int = 20_000,
     ) -> None:
@@ -83,6 +88,8 @@ class Ledger:
             worker=worker,
         )
         self._overdue_limit = overdue_limit
+        self._possible = events_of(dialect)
+        self._certain = events_of("seed") if dialect == "auto" else self._possible
         #: by key; the receivers' look-up. Holds open entries, overdue ones, and those that await their announcement.
         self.entries: dict[bytes, Entry] = {}
         self._open: dict[int, Entry] = {}
@@ -293,11 +300,16 @@ class Ledger:
 
     def _admit(self, entry: Entry, action: Action) -> None:
         entry.action = action
-        audience = self._people.audience(
-            EVENTS[action.event], action.account_id, action.inbox_id, action.contact_id, private=action.private
+        entry.audience, entry.allowed = (
+            self._audience(specs[action.event], action) for specs in (self._certain, self._possible)
         )
-        entry.audience = audience if action.spared < 0 else audience[audience != action.spared]
         self._open[id(entry)] = entry
+
+    def _audience(self, spec: EventSpec, action: Action) -> NDArray[np.int64]:
+        audience = self._people.audience(
+            spec, action.account_id, action.inbox_id, action.contact_id, private=action.private
+        )
+        return audience if action.spared < 0 else audience[audience != action.spared]
 
     def _close(self, entry: Entry, batch: Batch, *, over: bool) -> None:
         del self._open[id(entry)]

@@ -35,6 +35,7 @@ from loadtest.directory import Role
 
 _PING = b'{"type":"ping"'
 _CREATED = b'message.created"'
+_MESSAGE = b'"message"'
 _EARLY_LIMIT = 256
 _LEARN_LIMIT = 8
 
@@ -194,6 +195,8 @@ class Receiver:
             return
         if isinstance(event, ProtocolFault):
             collector.count("cable.protocol_error", event.error.kind, self.role)
+            if event.error.kind == "unknown_identifier" and _MESSAGE in text:  # somebody else's event came here
+                collector.checks.check(text, self._recipient)
             return
         if isinstance(event, Confirmed):
             if self.epoch < 0:

@@ -35,7 +35,7 @@ def tested(summary: Mapping[str, Any], meta: Mapping[str, Any]) -> list[Fact]:
     server = plain(target.get("server") or "server not told")
     found = [
         Fact("target", plain(target.get("url") or wording.MISSING)),
-        Fact("server", f"embedded reference server ({server})" if target.get("embedded") else server),
+        Fact("server", server if not target.get("embedded") or _EMBEDDED in server else f"{_EMBEDDED} ({server})"),
         Fact("dialect", plain(target.get("dialect") or wording.MISSING)),
         Fact("started", plain(run.get("started_at") or wording.MISSING)),
         Fact("length", f"{seconds(run.get('duration_s'))}, of which {seconds(run.get('hold_s'))} hold"),
@@ -51,6 +51,7 @@ def tested(summary: Mapping[str, Any], meta: Mapping[str, Any]) -> list[Fact]:
     return [fact for fact in found if fact.value]
 
 
+_EMBEDDED = "embedded reference server"
 _MACHINE = ("kernel", "cpu", "cores")
 
 
@@ -118,10 +119,12 @@ def numbers(summary: Mapping[str, Any]) -> list[Fact]:
         lost, expected = balance["lost"], balance["expected"]
         hint = f"of {count(expected)} expected deliveries" + (f" ({percent(lost / expected)})" if lost else "")
         found.append(Fact("lost", count(lost), hint, "bad" if lost else "good"))
-    leaked = balance["leaked"]
-    if leaked or balance["expected"]:
+    leaked, seen = balance["leaked"], leaks_by_content(summary)
+    if leaked or seen or balance["expected"]:
         hint = "deliveries to somebody who must not see them"
-        found.append(Fact("leaked", count(leaked), hint, "bad" if leaked else "good"))
+        if seen:  # a frame may be among both, and contents are checked in samples
+            hint = f"or more: {count(leaked)} told by their marks, {count(seen)} by their content"
+        found.append(Fact("leaked", count(max(leaked, seen)), hint, "bad" if leaked or seen else "good"))
     for role in ("agent", "contact"):
         row = part(summary, "presence", role)
         if number(row.get("p_a")) is not None:
@@ -158,6 +161,12 @@ def main_fanout(summary: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     preferred = {("message.created", "agent"): 0, ("message.created", "contact"): 1}
     event, role, row = min(rows, key=lambda r: (preferred.get(r[:2], 2), -(number(r[2].get("n")) or 0), r[:2]))
     return f"{plain(event)} to {tables.roles(role)}", row
+
+
+def leaks_by_content(summary: Mapping[str, Any]) -> float:
+    """Frames that the contract's checker found in the wrong hands."""
+    rows = part(summary, "contract").get("leaks") or []
+    return sum(number(row.get("n")) or 0 for row in rows if isinstance(row, Mapping))
 
 
 def totals(summary: Mapping[str, Any]) -> dict[str, float]:

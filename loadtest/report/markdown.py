@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from loadtest.report import facts, model, tables, tables_health
+from loadtest.report import facts, model, tables, tables_contract, tables_health
 from loadtest.report.tables import Table, part
 from loadtest.report.wording import plain, seconds
 
@@ -26,6 +26,7 @@ _DELIVERY_COLUMNS = (
     "duplicated",
     "leaked",
     "undetermined",
+    "received",
 )
 
 
@@ -58,6 +59,10 @@ def _lines(summary: Mapping[str, Any], meta: Mapping[str, Any]) -> Iterator[str]
         _some(tables.fanout(summary), _FANOUT_COLUMNS), "No delivery with a known due time arrived in the hold."
     )
     yield from _table(_some(tables.delivery(summary), _DELIVERY_COLUMNS), "No event was expected or seen.")
+    driven = model.sentence(tables_contract.driven(summary, tables_contract.MOST_UNDRIVEN))
+    if driven:
+        yield escaped(driven[0].upper() + driven[1:])
+        yield ""
     yield "| key number | value | |"
     yield "|---|--:|---|"
     yield from (f"| {escaped(f.label)} | {escaped(f.value)} | {escaped(f.hint)} |" for f in facts.numbers(summary))
@@ -88,7 +93,8 @@ def _details(summary: Mapping[str, Any]) -> list[Table]:
         tables.rest(summary),
         tables_health.cable(summary),
         tables_health.generator(summary),
-        tables_health.contract(summary),
+        tables_contract.contract(summary),
+        tables_contract.events(summary),
     ]
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from loadtest import __version__
-from loadtest.report import facts, tables, tables_health, wording
+from loadtest.report import evidence, facts, tables, tables_contract, tables_health, wording
+from loadtest.report.evidence import Fold
 from loadtest.report.facts import Fact
 from loadtest.report.tables import Table, part
 from loadtest.report.wording import plain
@@ -62,6 +63,7 @@ class Section:
         figures: names of its figures, in order; one that was not drawn is passed over.
         tables: its tables; one without rows is passed over.
         nothing: what it says when there is neither table nor figure.
+        folds: evidence that opens on demand.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Section:
     figures: Sequence[str]
     tables: Sequence[Table]
     nothing: str
+    folds: Sequence[Fold] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ def view(summary: Mapping[str, Any], meta: Mapping[str, Any], notes: pd.DataFram
         facts=facts.tested(summary, meta),
         numbers=facts.numbers(summary),
         checks=tables.checks(summary),
-        sections=_sections(summary),
+        sections=_sections(summary, notes),
         moments=shown,
         moments_left_out=len(moments) - len(shown),
         command=f"loadtest report {shlex.quote(folder)}",
@@ -205,7 +208,9 @@ def notices(summary: Mapping[str, Any], meta: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def _sections(summary: Mapping[str, Any]) -> list[Section]:
+def _sections(summary: Mapping[str, Any], notes: pd.DataFrame) -> list[Section]:
+    driven = sentence(tables_contract.driven(summary, tables_contract.MOST_UNDRIVEN))
+    checked = "Event frames checked against OneChat's documented events, over the whole run."
     return [
         Section(
             "fanout", "Fan-out", "How long after an action was due its event reached the sockets that had to see it.",
@@ -232,8 +237,9 @@ def _sections(summary: Mapping[str, Any]) -> list[Section]:
             "The generator recorded nothing about itself.",
         ),
         Section(
-            "contract", "Contract", "Event frames checked against OneChat's documented events, over the whole run.",
-            (), (tables_health.contract(summary),), "No event was checked.",
+            "contract", "Contract", f"{checked} {driven[:1].upper()}{driven[1:]}".strip(),
+            (), (tables_contract.contract(summary), tables_contract.events(summary)), "No event was checked.",
+            evidence.folds(notes, part(summary, "contract", "violations")),
         ),
     ]  # fmt: skip
 

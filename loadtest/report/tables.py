@@ -17,6 +17,7 @@ MOST_ROWS = 40
 """Rows a table may have; names come from the server, and nobody reads the hundredth."""
 
 ROLE_NAMES = {"agent": "agents", "contact": "contacts", "": "all"}
+_LEAST_POINTS = 0.05
 _RESULT_TONE = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn", "INVALID": "void"}
 
 
@@ -96,6 +97,8 @@ def measured(value: Any, unit: str) -> str:
         return seconds(value)
     if unit in {"share", "%"}:
         return percent(number(value) if unit == "share" else (number(value) or 0.0) / 100)
+    if unit == "points" and (number(value) or 0.0) < _LEAST_POINTS:
+        return "0.0 points"  # a ceiling is a model: what lies above it by a hair is no gain
     noun = unit.removesuffix("s") if number(value) == 1 else unit
     return f"{count(value)} {wording.plain(noun)}".strip()
 
@@ -141,8 +144,8 @@ def _between(row: Mapping[str, Any], key: str, unit: str = "ms") -> str:
 def fanout(summary: Mapping[str, Any]) -> Table:
     """Latency from the due time by event and receiver role."""
     rows = []
-    for event, by_role in _events(part(summary, "fanout")):
-        for role in _ordered(by_role):
+    for event, by_role in in_order(part(summary, "fanout")):
+        for role in ordered(by_role):
             row = part(by_role, role)
             n, last_n = row.get("n"), row.get("last_n", row.get("emissions"))
             rows.append(
@@ -171,7 +174,7 @@ def fanout(summary: Mapping[str, Any]) -> Table:
         Column("last p99", "The same, 99th percentile over emissions."),
         Column("p99 from send", "Counted from the actual send instead of the due time."),
     ]
-    return _cut(Table("fanout", "Latency from the due time to each socket that saw it", columns, rows))
+    return cut(Table("fanout", "Latency from the due time to each socket that saw it", columns, rows))
 
 
 def _ms(row: Mapping[str, Any], key: str, n: Any) -> Cell:
@@ -197,28 +200,42 @@ LEDGER = {
     "unmatched": "Seen, but belonging to no action of this run that is still open.",
     "foreign": "Caused by somebody else who uses the same account.",
 }
+_RECEIVED = "received"
 _BAD = frozenset({"lost", "leaked"})
 _ODD = frozenset({"late", "duplicated", "cut by peer", "undetermined", "unmatched"})
 
 
 def delivery(summary: Mapping[str, Any]) -> Table:
-    """The balance of every event seen; a row for each role where an event goes to several."""
+    """The balance of every event seen; a row for each role where an event goes to several.
+
+    Where an event has no expectation, a last column says how many frames of it were received.
+    """
     rows = []
-    for event, row in _events(part(summary, "delivery")):
-        rows.append([Cell(wording.plain(event)), *_balance(row)])
+    events = in_order(part(summary, "delivery"))
+    titles = [*LEDGER, *([_RECEIVED] if any(_unexpected(row) for _, row in events) else [])]
+    for event, row in events:
+        rows.append([Cell(wording.plain(event)), *_balance(row, titles)])
         by_role = part(row, "by_role")
         if len(by_role) > 1:
             rows += [
-                [Cell(f"  to {roles(role)}", tone="quiet"), *_balance(part(by_role, role))]
-                for role in _ordered(by_role)
+                [Cell(f"  to {roles(role)}", tone="quiet"), *_balance(part(by_role, role), titles)]
+                for role in ordered(by_role)
             ]
-    columns = [Column("event", numeric=False), *(Column(name, hint) for name, hint in LEDGER.items())]
-    return _cut(Table("delivery", "What was to be seen, and what became of it", columns, rows))
+    hints = LEDGER | {_RECEIVED: "Frames received of an event that nobody expected."}
+    columns = [Column("event", numeric=False), *(Column(name, hints[name]) for name in titles)]
+    return cut(Table("delivery", "What was to be seen, and what became of it", columns, rows))
 
 
-def _balance(row: Mapping[str, Any]) -> list[Cell]:
+def _unexpected(row: Mapping[str, Any]) -> bool:
+    return not number(row.get("expected")) and bool(number(row.get("received")))
+
+
+def _balance(row: Mapping[str, Any], titles: Sequence[str]) -> list[Cell]:
     cells = []
-    for name in LEDGER:
+    for name in titles:
+        if name == _RECEIVED:
+            cells.append(Cell(count(row["received"])) if _unexpected(row) else Cell("–", tone="quiet"))
+            continue
         value = row.get(name.replace(" ", "_"))
         n = number(value)
         tone = "quiet" if not n else "bad" if name in _BAD else "warn" if name in _ODD else ""
@@ -257,14 +274,14 @@ def rest(summary: Mapping[str, Any]) -> Table:
         Column("failures"),
         Column("of which", numeric=False),
     ]
-    return _cut(Table("rest", "Answers of the REST interface", columns, rows))
+    return cut(Table("rest", "Answers of the REST interface", columns, rows))
 
 
 def presence(summary: Mapping[str, Any]) -> Table:
     """Presence accuracy by role against its ceiling, with the failure detector's other measures."""
     rows = []
     by_role = part(summary, "presence")
-    for role in _ordered(by_role):
+    for role in ordered(by_role):
         row = part(by_role, role)
         detection = part(row, "detection_time_s")
         unanswered = number(row.get("beats_unanswered"))
@@ -296,14 +313,14 @@ def presence(summary: Mapping[str, Any]) -> Table:
         Column("beats"),
         Column("unanswered"),
     ]
-    return _cut(Table("presence", "What observers were told, against who was there", columns, rows))
+    return cut(Table("presence", "What observers were told, against who was there", columns, rows))
 
 
 def users(summary: Mapping[str, Any]) -> Table:
     """Users planned and confirmed, and the share of the hold for which they were connected."""
     rows = []
     by_role = part(summary, "users")
-    for role in _ordered(by_role):
+    for role in ordered(by_role):
         row = part(by_role, role)
         share = row.get("connected_time_share")
         rows.append(
@@ -336,17 +353,30 @@ def by_count(by_name: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return sorted(told, key=lambda pair: (-(number(pair[1]) or 0), pair[0]))
 
 
-def _events(section: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def pairs_table(name: str, caption: str, pairs: Sequence[tuple[str, Cell]]) -> Table:
+    """A table of names and values."""
+    columns = [Column("what", numeric=False), Column("value")]
+    return Table(name, caption, columns, [[Cell(what), cell] for what, cell in pairs])
+
+
+def odd(value: Any, text: str | None = None, tone: str = "warn") -> Cell:
+    """A count that should be 0, toned where it is not."""
+    return Cell(text if text is not None else count(value), tone=tone if number(value) else "")
+
+
+def in_order(section: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Events with messages first and presence last, else by name."""
     names = sorted(section, key=lambda e: (not e.startswith("message."), e == "presence.update", e))
     return [(event, part(section, event)) for event in names]
 
 
-def _ordered(by_role: Mapping[str, Any]) -> list[str]:
+def ordered(by_role: Mapping[str, Any]) -> list[str]:
+    """Roles with agents first."""
     return sorted(by_role, key=lambda role: ({"agent": 0, "contact": 1}.get(role, 2), role))
 
 
-def _cut(table: Table) -> Table:
+def cut(table: Table) -> Table:
+    """The table with at most :data:`MOST_ROWS` rows."""
     left_out = len(table.rows) - MOST_ROWS
     if left_out <= 0:
         return table

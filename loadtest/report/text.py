@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loadtest.report import facts, model, tables
+from loadtest.report import facts, model, tables, tables_contract
 from loadtest.report.tables import part
 from loadtest.report.wording import count, many, milliseconds, number, percent, plain, rate, seconds
 
@@ -20,6 +20,7 @@ _LABEL = 11
 _MOST_REASONS = 4
 _MOST_WARNINGS = 3
 _MOST_FANOUTS = 6
+_MOST_UNDRIVEN = 1
 _MOST_BALANCES = 5
 _UNIT = re.compile(r"(\d) (?=(?:ms|s|min|h|%|B|KiB|MiB|GiB|\d{2} s)\b|%)")
 _COLOURS = {"PASS": "1;32", "FAIL": "1;31", "INCONCLUSIVE": "1;33", "INVALID": "1;35"}
@@ -189,6 +190,12 @@ def _state(summary: Mapping[str, Any]) -> Iterator[str]:
         yield from _labelled(
             "REST", f"{many(int(n), 'call')}, {many(int(errors), 'failure')}, slowest p99 {milliseconds(p99, n)}"
         )
+    checks = part(summary, "contract")
+    if checks:
+        broken = tables.counted(part(checks, "violations"))
+        frames = f"{many(int(number(checks.get('checked')) or 0), 'frame')} checked, violations: {broken or '0'}"
+        driven = tables_contract.driven(summary, _MOST_UNDRIVEN)
+        yield from _labelled("contract", "; ".join(filter(None, (frames, driven))))
     health = part(summary, "generator")
     if health:
         fit = "fit to measure" if health.get("valid") else "NOT fit to measure"

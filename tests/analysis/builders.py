@@ -107,7 +107,7 @@ class RunBuilder:
         self._gauges.append((at_s, name, worker, value))
         return self
 
-    def note(self, at_s: float, kind: str, text: str = "", **extra: Any) -> RunBuilder:
+    def note(self, at_s: float, kind: str, text: str = "", /, **extra: Any) -> RunBuilder:
         """Note a moment."""
         self._notes.append((at_s, kind, text, extra))
         return self

@@ -20,8 +20,6 @@ def measured(run: RunBuilder, section: str) -> dict[str, Any]:
     series, scope = Series(data), timeline(data).full()
     if section == "fanout":
         return sections.fanout(series, Emissions.of(data), scope)
-    if section == "contract":
-        return sections.contract(series)
     result: dict[str, Any] = getattr(sections, section)(series, scope)
     return result
 
@@ -180,11 +178,3 @@ def test_ping_gaps_are_in_seconds():
     row = measured(typical(), "cable")
 
     assert (pytest.approx(row["ping_gap_p99_s"], rel=1e-3), row["ping_gap_max_s"]) == (3.0, 3.0)
-
-
-def test_violations_of_the_whole_run_are_listed_by_kind():
-    """A violation in the ramp counts as one in the hold does."""
-    run = RunBuilder().count(1, "contract.violation", 1, "wrong_type", "agent")
-    row = measured(run.count(6, "contract.violation", 2, "wrong_type", "contact"), "contract")
-
-    assert row["violations"] == {"wrong_type": 3}

@@ -23,7 +23,7 @@ FIXED = {
     "run": "id started_at duration_s hold_s interrupted target population plan versions workers seed",
     "cable": "connects connect_p99_ms confirm_p99_ms unconfirmed rejected disconnects stale reconnects ping_gap_p99_s "
     "ping_gap_max_s",
-    "contract": "checked violations unknown_events",
+    "contract": "checked violations unknown_events events",
     "generator": "lateness_p99_ms loop_lag_p99_ms loop_lag_max_ms cpu_share_max dropped overflow clock_bound_ms valid "
     "reasons",
     "verdict": "result exit_code checks warnings",
@@ -43,6 +43,8 @@ def everything() -> RunBuilder:
     run.count(20, "contract.violation", 1, "wrong_type", "agent").count(
         20, "contract.unknown", 2, "first.reply.created"
     )
+    run.count(20, "contract.violation", 1, "wrong_audience", "contact")
+    run.note(20.0, "violation", "x", kind="wrong_audience", event="team.changed", role="contact", frame={})
     run.count(20, "contract.checked", 5, "message.created", "agent").count(20, "cable.pings", 9, role="agent")
     run.count(20, "cable.disconnects", 1, "1006", "agent").count(20, "cable.protocol_error", 1, "not_json", "agent")
     run.count(1, "cable.connect_failed", 1, "timeout", "agent").count(

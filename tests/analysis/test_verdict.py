@@ -43,6 +43,7 @@ def test_the_default_checks_are_those_of_the_design():
         "connected",
         "deliveries",
         "leaks",
+        "leaks by content",
         "users confirmed",
         "connected time",
         "undetermined",
@@ -64,6 +65,7 @@ def test_an_slo_replaces_the_limits_but_not_what_every_run_must_meet():
         "connected",
         "deliveries",
         "leaks",
+        "leaks by content",
         'fanout."message.created".agent.p99_ms max',
     ]
 
@@ -231,6 +233,89 @@ def test_a_leak_fails_whatever_else_is_wrong():
     verdict = verdict_of(run)
 
     assert (verdict.result, verdict.exit_code, check_of(verdict, "generator valid").result) == ("FAIL", 1, "INVALID")
+
+
+def test_a_leak_names_event_and_role():
+    """The reader must know what was seen by whom."""
+    verdict = verdict_of(typical().count(20, "delivery.leaked", 3, "message.created", "contact"))
+
+    assert (3, "Seen by somebody who must not: message.created by contacts 3; the delivery table has the balance.") == (
+        check_of(verdict, "leaks").value,
+        check_of(verdict, "leaks").note,
+    )
+
+
+LEAKS = ("wrong_audience", "private_to_contact", "contact_in_contact_presence", "wrong_account")
+
+
+@pytest.mark.parametrize("kind", LEAKS)
+@pytest.mark.parametrize("slo", [None, LATENCY])
+def test_a_frame_that_its_receiver_must_not_see_fails(kind: str, slo: str | None):
+    """Whatever the limits, it is a leak."""
+    verdict = verdict_of(typical().count(2, "contract.violation", 1, kind, "contact"), slo)
+
+    assert ("FAIL", "FAIL") == (verdict.result, check_of(verdict, "leaks by content").result)
+
+
+def test_a_leak_by_content_fails_beside_an_unfit_generator():
+    """No slow generator can invent a frame in the wrong hands."""
+    run = typical().count(2, "contract.violation", 1, "wrong_account", "agent")
+    for window in range(10, 20):
+        run.breach(window)
+
+    assert verdict_of(run).result == "FAIL"
+
+
+def test_a_leak_by_content_names_event_and_role():
+    """The reader must know what reached whom."""
+    run = typical().count(2, "contract.violation", 30, "private_to_contact", "contact")
+    run.note(2.0, "violation", "x", kind="private_to_contact", event="message.created", role="contact", frame={})
+    expected = (
+        "30 frames of message.created reached a socket of role contact with a private note in them "
+        "(private_to_contact)."
+    )
+
+    assert expected == check_of(verdict_of(run), "leaks by content").note
+
+
+def test_a_wrong_payload_is_no_leak():
+    """A missing field breaks the contract and is seen by the right people."""
+    verdict = verdict_of(typical().count(2, "contract.violation", 1, "missing_field", "contact"))
+
+    assert ("PASS", "FAIL") == (
+        check_of(verdict, "leaks by content").result,
+        check_of(verdict, "contract violations").result,
+    )
+
+
+def test_what_is_tolerated_is_a_warning():
+    """What only some versions allow fails nothing and is said once, however often it came."""
+    run = typical().note(9.0, "tolerated", "conversation.created to a contact")
+    verdict = verdict_of(run.note(9.5, "tolerated", "conversation.created to a contact"))
+    expected = (
+        "Allowed in some versions of the server only, so no leak is claimed (2 noted): conversation.created to a "
+        "contact. Say --dialect if you know the version."
+    )
+
+    assert ("PASS", (expected,)) == (verdict.result, verdict.warnings)
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "said"),
+    [
+        (5.26316, 5.0, "5.26"),
+        (98.996, 99.0, "98.996"),
+        (4.99999, 5.0, "4.99999"),
+        (0.0, 0.0, "0"),
+        (1_826_123, 0, "1,826,123"),
+        (1234.6, 500.0, "1,235"),
+    ],
+)
+def test_a_reason_has_three_digits_and_never_says_the_limit_itself(value: float, limit: float, said: str):
+    """A value that broke its limit does not read as if it had kept it."""
+    one = Check("x", value, limit, "max", "", "FAIL")
+
+    assert f"x: {said}, at most {limit:g}." == decide([one], [one], []).reasons[0]
 
 
 def test_marked_windows_do_not_decide():

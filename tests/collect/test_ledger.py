@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -116,6 +117,23 @@ def test_a_socket_outside_the_audience_is_a_leak():
 
     assert (found["leaked", "agent"], found["delivered", "agent"]) == (1, 1)
     assert ("duplicated", "agent") not in found
+
+
+@pytest.mark.parametrize(("dialect", "required", "leaked"), [("seed", 0, 1), ("current", 1, 0), ("auto", 0, 0)])
+def test_what_only_some_versions_send_is_allowed_where_the_version_is_unknown(dialect, required, leaked):
+    """A new conversation is told to its contact since 2.3: a leak by the document, required today, else allowed."""
+    subject, clock, epochs = _start(people=(CONTACT_1,), dialect=dialect)
+    key = subject_key("conversation.created", 1, 100)
+    entry = subject.ledger.open_subject(
+        key, replace(action(clock.now_ns()), event="conversation.created"), subject.batch
+    )
+    subject.ledger.written(entry, clock.now_ns())
+    subject.ledger.responded(entry, clock.now_ns() + 1, "ok")
+    subject.tick(key, epochs[CONTACT_1], clock.now_ns() + 1)
+    clock.advance(11)
+    found = balance(subject.collect(clock.now_ns()), "conversation.created")
+
+    assert (required, leaked) == (found.get(("expected", "contact"), 0), found.get(("leaked", "contact"), 0))
 
 
 def test_a_private_note_to_the_contact_is_a_leak():

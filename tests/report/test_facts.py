@@ -77,3 +77,22 @@ def test_presence_beats_are_not_in_the_totals() -> None:
     actual = (found["expected"], found["lost"], found["leaked"])
 
     assert (5, 1, 1) == actual
+
+
+def test_an_embedded_server_that_says_so_itself_is_not_told_twice() -> None:
+    """Its name is the whole answer."""
+    told = facts.tested({"run": {"target": {"embedded": True, "server": "embedded reference server 0.1.0"}}}, {})
+
+    actual = {fact.label: fact.value for fact in told}["server"]
+
+    assert actual == "embedded reference server 0.1.0"
+
+
+def test_leaks_by_content_are_in_sight() -> None:
+    """A zero of the ledger does not hide what the checker found."""
+    content = {"contract": {"leaks": [{"kind": "wrong_audience", "role": "agent", "n": 25, "events": {}}]}}
+    told = next(fact for fact in facts.numbers(content) if fact.label == "leaked")
+
+    actual = (told.value, told.hint, told.tone)
+
+    assert ("25", "or more: 0 told by their marks, 25 by their content", "bad") == actual

@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 
 from loadtest.report import figures, html, model
@@ -165,3 +166,25 @@ def test_options_are_set_as_code_and_still_escaped() -> None:
     actual = html.prose("use --emit-rate <b>")
 
     assert actual == 'use <code class="option">--emit-rate</code> &lt;b&gt;'
+
+
+def test_evidence_is_folded_and_escaped() -> None:
+    """A frame is text whatever is in it, and opens on demand."""
+    notes = frames(Story())[3]
+    data = {"kind": "wrong_type", "event": "e", "role": "agent", "frame": {"<script>alert(1)</script>": "string(3)"}}
+    row = pd.DataFrame([(1.0, "violation", "<b>", data)], columns=["at_s", "kind", "text", "data"])
+    page = html.page(model.view(summary(Story()), meta(Story()), pd.concat([notes, row]), "r"), {})
+    reader = _read(page)
+
+    actual = ("<script>" in page, "<b>" in page, [tag for tag, _ in reader.tags].count("details"), reader.mistakes)
+
+    assert (False, False, 1, []) == actual
+
+
+def test_the_contract_says_which_events_were_driven() -> None:
+    """In a sentence, and event by event in a table."""
+    page = _page(Story())
+
+    actual = ("Events driven: 2 of 13; not driven: " in page, "Events of the contract, over the whole run" in page)
+
+    assert (True, True) == actual

@@ -73,3 +73,12 @@ def test_an_empty_summary_is_said() -> None:
     actual = ("INVALID" in text, "No event was expected or seen." in text)
 
     assert (True, True) == actual
+
+
+def test_the_events_driven_are_in_sight() -> None:
+    """A reviewer sees what the run did not do before opening anything."""
+    text = _markdown(Story())
+
+    actual = 0 < text.find("Events driven: 2 of 13; not driven: ") < text.index("<details>")
+
+    assert actual

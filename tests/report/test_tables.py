@@ -63,6 +63,11 @@ def test_broken_checks_come_first() -> None:
         (True, "", "yes"),
         ("inf", "ms", "∞"),
         (None, "ms", "n/a"),
+        (-0.0326, "points", "0.0 points"),
+        (0.0012, "points", "0.0 points"),
+        (4.97, "points", "4.97 points"),
+        (5.26316, "% of windows marked", "5.26 % of windows marked"),
+        (5.26316, "%", "5.3 %"),
     ],
 )
 def test_a_check_is_said_in_its_unit(value: object, unit: str, said: str) -> None:
@@ -113,6 +118,24 @@ def test_the_balance_has_a_row_for_each_role() -> None:
     actual = _column(tables.delivery(summary(Story())), "event")
 
     assert ["message.created", "  to agents", "  to contacts"] == actual[:3]
+
+
+def test_an_event_that_nobody_expected_says_how_many_came() -> None:
+    """A column of its own, which events with an expectation leave empty."""
+    content = {"delivery": {"a": {"expected": 3, "received": 3}, "b": {"expected": None, "received": 7}}}
+
+    actual = _column(tables.delivery(content), "received")
+
+    assert ["–", "7"] == actual
+
+
+def test_where_everything_was_expected_there_is_no_such_column() -> None:
+    """An empty column tells nothing."""
+    table = tables.delivery({"delivery": {"a": {"expected": 3, "received": 3}}})
+
+    actual = [column.title for column in table.columns]
+
+    assert "received" not in actual
 
 
 def test_losses_and_leaks_are_marked() -> None:

@@ -1,4 +1,4 @@
-"""Name and value tables: cable, generator, contract."""
+"""Name and value tables: cable and generator."""
 
 from loadtest.report import tables_health
 from loadtest.report.tables import Table
@@ -10,12 +10,12 @@ def _values(table: Table) -> dict[str, str]:
 
 
 def test_a_missing_section_gives_an_empty_table() -> None:
-    """Each of the three is left out of a report that has nothing to say on it."""
-    made = [tables_health.cable({}), tables_health.generator({}), tables_health.contract({})]
+    """Either is left out of a report that has nothing to say on it."""
+    made = [tables_health.cable({}), tables_health.generator({})]
 
     actual = [list(table.rows) for table in made]
 
-    assert [[], [], []] == actual
+    assert [[], []] == actual
 
 
 def test_the_cable_says_how_connections_ended() -> None:
@@ -40,19 +40,3 @@ def test_the_generator_says_which_windows_are_untrusted() -> None:
     actual = _values(tables_health.generator(summary(Story(breached=(1, 2)))))["untrusted windows"]
 
     assert actual == "2 of 60 (lateness × 2)"
-
-
-def test_violations_and_unknown_events_are_named() -> None:
-    """Each kind has a row of its own."""
-    content = {"contract": {"checked": 9, "violations": {"wrong_audience": 2}, "unknown_events": {"x.y": 1}}}
-
-    actual = _values(tables_health.contract(content))
-
-    assert {"event frames checked": "9", "violation: wrong_audience": "2", "unknown event: x.y": "1"} == actual
-
-
-def test_no_violation_is_said_as_zero() -> None:
-    """A clean contract is a result, not a gap."""
-    actual = _values(tables_health.contract(summary(Story())))["violations"]
-
-    assert actual == "0"

@@ -37,6 +37,7 @@ def test_it_says_what_was_found() -> None:
         "delivery balance",
         "shown rightly 99.7 % of the time (ceiling 100 %)",
         "50 of 50 agents subscribed",
+        "violations: 0; events driven: 2 of 13; not driven:",
         "fit to measure",
         "reports/made-up/report.html",
     )
@@ -97,3 +98,15 @@ def test_many_events_are_cut_with_a_count() -> None:
     actual = "and 3 more rows in the report" in terminal(content, "r")
 
     assert actual
+
+
+def test_messages_lead_however_many_events_there_are() -> None:
+    """message.created is shown first, though others came more often."""
+    rows = {f"event.{i}": {"expected": 100 + i} for i in range(9)} | {"message.created": {"expected": 1}}
+    fanouts = {event: {"agent": {"n": row["expected"]}} for event, row in rows.items()}
+    lines = terminal({"fanout": fanouts, "delivery": rows}, "r").splitlines()
+    heads = [i for i, line in enumerate(lines) if line.startswith(("fan-out", "delivery balance"))]
+
+    actual = [lines[i + 1].split()[0] for i in heads]
+
+    assert ["message.created", "message.created"] == actual
