@@ -8,7 +8,9 @@ from typing import Any
 
 import locust
 
-from loadtest.plugin import listeners
+from loadtest.plugin import forks, listeners
+
+forks.register()
 
 _events: Any = locust.events
 _events.init_command_line_parser.add_listener(listeners.on_parser)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-from typing import Any, NoReturn
+import logging
+from typing import Any
 
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
@@ -14,6 +13,8 @@ from loadtest.distributed import messages
 from loadtest.distributed.conductor import warn
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.metrics import Batch
+from loadtest.plugin import forks
+from loadtest.plugin.interrupts import reach_main_greenlet
 from loadtest.plugin.run import Run
 from loadtest.plugin.workers import RemoteWorkers
 from loadtest.users.dispatch import EvenDispatcher
@@ -26,6 +27,8 @@ EXIT_INVALID = 4
 _LAST_ANNOUNCEMENTS_S = 1.0
 _POLL_S = 0.1
 
+_log = logging.getLogger(__name__)
+
 # Locust's spawning_complete event does not say which environment it means; a process has one.
 _runs: list[Run] = []
 
@@ -34,16 +37,19 @@ def _run_of(environment: Any) -> Run | None:
     return getattr(environment, "cable_run", None)
 
 
-def _exit_code(error: LoadtestError) -> int:
+def _say(error: BaseException) -> int:
+    """Tell what ended a run, one of ours in a paragraph, a fault of this program with its traceback.
+
+    Returns:
+        The exit code for it.
+    """
+    if isinstance(error, LoadtestError):
+        warn(str(error))
+    elif isinstance(error, KeyboardInterrupt):
+        warn("interrupted before the test began")
+    else:
+        _log.error("a fault of the toolkit itself, please report it", exc_info=error)
     return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INVALID
-
-
-def _refuse(run: Run, error: LoadtestError) -> NoReturn:
-    """End before the test: one paragraph, no traceback."""
-    sys.stderr.write(f"\nloadtest: {error}\n")
-    sys.stderr.flush()
-    run.close()
-    raise SystemExit(_exit_code(error))
 
 
 def on_parser(parser: Any, **_: Any) -> None:
@@ -60,9 +66,6 @@ def on_init(environment: Any, **_: Any) -> None:
     environment.dispatcher_class = EvenDispatcher
     _runs[:] = [run]
     if isinstance(runner, WorkerRunner):
-        # a job begun in the background ignores SIGINT, and that is the signal by which Locust ends its forked workers
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
         runner.register_message(messages.SETUP, on_setup)
         runner.register_message(messages.ANNOUNCE, on_announced)
         runner.register_message(messages.HOLD, on_hold)
@@ -72,10 +75,14 @@ def on_init(environment: Any, **_: Any) -> None:
         runner.register_message(messages.BATCH, on_batch)
         runner.register_message(messages.ANNOUNCE, on_announcement)
         runner.register_message(messages.DRAINED, on_drained)
+    run.at_close = reach_main_greenlet()
     try:
         run.prepare()
-    except LoadtestError as error:
-        _refuse(run, error)
+    except (Exception, KeyboardInterrupt) as error:
+        code = _say(error)
+        run.close()
+        forks.end_forked()
+        raise SystemExit(code) from None
 
 
 def on_test_start(environment: Any, **_: Any) -> None:
@@ -88,10 +95,12 @@ def on_test_start(environment: Any, **_: Any) -> None:
         return
     try:
         run.begin()
-    except LoadtestError as error:
-        warn(str(error))
-        environment.process_exit_code = _exit_code(error)
-        gevent.spawn(environment.runner.quit)
+    except Exception as error:
+        environment.process_exit_code = _say(error)
+        if environment.parsed_options.headless:
+            gevent.spawn(environment.runner.quit)
+        # ends the greenlet that starts the test before it has started a user, without a traceback
+        raise gevent.GreenletExit from error
 
 
 def on_spawning_complete(user_count: int, **_: Any) -> None:
@@ -123,24 +132,32 @@ def on_test_stop(environment: Any, **_: Any) -> None:
 
 
 def on_quitting(environment: Any, **_: Any) -> None:
-    """Locust ends (on SIGTERM and Ctrl-C before its users were stopped)."""
+    """Locust ends (on SIGTERM and Ctrl-C before its users were stopped).
+
+    On SIGTERM Locust comes here twice at the same time: its handler's greenlet stops the runner, for whose end the main
+    greenlet waits to do the same. Whoever is second waits for the report.
+    """
     run = _run_of(environment)
     if run is None:
         return
-    if isinstance(environment.runner, WorkerRunner):
-        environment.process_exit_code = 0
-    else:
-        environment.runner.quit()
-        _finish(environment, run)
-    run.close()
+    with run.ending:
+        if isinstance(environment.runner, WorkerRunner):
+            environment.process_exit_code = 0
+        else:
+            try:
+                environment.runner.quit()
+                _finish(environment, run)
+            except KeyboardInterrupt:
+                warn("interrupted again, so there is no report: `loadtest report` makes one of what was stored")
+                environment.process_exit_code = EXIT_INVALID
+        run.close()
 
 
 def _finish(environment: Any, run: Run) -> None:
     try:
         code = run.finish()
-    except LoadtestError as error:
-        warn(str(error))
-        code = _exit_code(error)
+    except Exception as error:
+        code = _say(error)
     if code is not None:
         environment.process_exit_code = code
     elif environment.process_exit_code is None:

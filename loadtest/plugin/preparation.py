@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from locust.argument_parser import get_parser
 
@@ -75,11 +77,42 @@ def check_host(host: str, options: Any) -> None:
         UsageError: the URL is unusable, or tokens would leave this machine unencrypted.
     """
     cable_endpoint(host, cable_path=options.cable_path, client=options.client, ca_file=options.ca_file)
-    if host.startswith(("http:", "ws:")) and not is_loopback(host) and not options.allow_plaintext:
+    if urlsplit(host).scheme in ("http", "ws") and not is_loopback(host) and not options.allow_plaintext:
         raise UsageError(
             "tokens would be sent unencrypted",
-            where=f"--host {host}",
+            where=f"--host {without_secrets(host)}",
             remedy="Use https://, or say --allow-plaintext if you mean it",
+        )
+
+
+def without_secrets(host: str) -> str:
+    """A target's address as it may be shown and stored: without the user and password it may hold."""
+    parts = urlsplit(host)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def check_report_dir(options: Any) -> None:
+    """Make sure, before anything is started, that a run's folder can be made and is a new one.
+
+    Raises:
+        UsageError: nothing can be written to ``--report-dir``, or ``--run-id`` exists in it.
+    """
+    parent = Path(options.report_dir)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"run folders cannot be made here ({error.strerror})",
+            where=f"--report-dir {parent}",
+            remedy="Choose another folder, or give this user the right to write to it",
+        ) from error
+    if options.run_id and (parent / options.run_id).exists():
+        raise UsageError(
+            "the run's folder exists, and a run is never overwritten",
+            where=str(parent / options.run_id),
+            remedy="Give another --run-id, or move the folder away",
         )
 
 
@@ -106,7 +139,15 @@ def identities_for(options: Any, agents: int, contacts: int) -> Directory:
                 where=options.identities,
                 remedy=f"Give --{name} {there}, or add identities",
             )
-    return Directory(directory.agents[:agents], directory.contacts[:contacts], directory.source)
+    dealt = Directory(directory.agents[:agents], directory.contacts[:contacts], directory.source)
+    mute = [contact.contact_id for contact in dealt.contacts if contact.inbox_identifier is None]
+    if mute:
+        raise UsageError(
+            f"{len(mute)} contacts have no inbox_identifier (contact {mute[0]} is one)",
+            where=options.identities,
+            remedy="Contacts act through the public API, which needs an API inbox: give its inbox_identifier",
+        )
+    return dealt
 
 
 def server_settings(options: Any, agents: int, contacts: int) -> ServerSettings:
@@ -139,6 +180,7 @@ def fleet_settings(options: Any, tag: str) -> FleetSettings:
         emit_rate=options.emit_rate,
         think_s=options.think_time,
         typing_s=options.typing,
+        mix=options.mix,
         stay_s=options.session,
         away_s=options.away,
         deadline_s=options.deadline,

@@ -6,11 +6,13 @@ import datetime
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gevent
 import locust.log
+from gevent.lock import BoundedSemaphore
 from locust.runners import MasterRunner
 
 from loadtest.analysis import load_slo
@@ -19,7 +21,6 @@ from loadtest.directory import Directory, Population, generate
 from loadtest.distributed import messages
 from loadtest.distributed.conductor import Conductor, Patience, warn
 from loadtest.distributed.keeper import RunKeeper
-from loadtest.errors import UsageError
 from loadtest.metrics import Batch
 from loadtest.plugin import preparation
 from loadtest.plugin.workers import LocalWorkers, RemoteWorkers
@@ -33,6 +34,7 @@ from loadtest.users.stats_feed import feed
 from loadtest.users.target_watch import TargetWatch
 
 _CONFIRM_SLACK_S = 5.0
+_SERVER_START_S = 10.0
 
 
 class Run:
@@ -40,17 +42,30 @@ class Run:
 
     Args:
         environment: Locust's environment.
+
+    Attributes:
+        fleet: the users of this process, while a test runs.
+        conductor: leads the run, in its owner.
+        keeper: keeps the run's data, in its owner.
+        workers: what is led, in its owner.
+        settings: options of the run, once a test has started.
+        setup: what the master told this worker.
+        ending: held while the run is being ended.
+        at_close: called once, when everything is ended.
     """
 
     def __init__(self, environment: Any) -> None:
         self.environment = environment
         self.options = environment.parsed_options
         self.fleet: Fleet | None = None
+        environment.cable_fleet = None  # users of a worker that gets no setup idle
         self.conductor: Conductor | None = None
         self.keeper: RunKeeper | None = None
         self.workers: LocalWorkers | RemoteWorkers | None = None
         self.settings = FleetSettings("000000")
         self.setup: dict[str, Any] | None = None
+        self.ending = BoundedSemaphore(1)
+        self.at_close: Callable[[], None] = lambda: None
         self._child: ServerChild | None = None
         self._watch: TargetWatch | None = None
         self._population: Population | None = None
@@ -70,15 +85,14 @@ class Run:
         options, environment = self.options, self.environment
         agents, contacts = preparation.planned_population(options, environment.user_classes)
         preparation.apply_brakes(options, agents + contacts)
-        if options.run_id:
-            self._refuse_existing(Path(options.report_dir) / options.run_id)
+        preparation.check_report_dir(options)
         if environment.host:
             preparation.check_host(environment.host, options)
             self._directory = preparation.identities_for(options, agents, contacts)
             preflight(environment.host, options)
         else:
             settings = preparation.server_settings(options, agents, contacts)
-            self._child = start_child(settings)
+            self._child = start_child(settings, _SERVER_START_S)
             self._population = settings.population
             self._directory = generate(settings.population, settings.seed)
             environment.host = self._child.url
@@ -91,15 +105,6 @@ class Run:
             elif issubclass(user_class, ContactUser):
                 user_class.fixed_count = contacts
         self._planned_users = options.num_users = agents + contacts
-
-    @staticmethod
-    def _refuse_existing(folder: Path) -> None:
-        if folder.exists():
-            raise UsageError(
-                "the run's folder exists, and a run is never overwritten",
-                where=str(folder),
-                remedy="Give another --run-id, or move the folder away",
-            )
 
     # -- the test, in the owner --------------------------------------------------------------------------------------
 
@@ -249,6 +254,7 @@ class Run:
         if self._child is not None:
             self._child.stop()
             self._child = None
+        self.at_close()
 
     def _meta(self, run_id: str, started: datetime.datetime, workers: int) -> dict[str, Any]:
         options, directory = self.options, self._directory
@@ -262,7 +268,7 @@ class Run:
             "seed": options.seed,
             "run_tag": self.settings.run_tag,
             "target": {
-                "url": self.environment.host,
+                "url": preparation.without_secrets(self.environment.host),
                 "embedded": self._child is not None,
                 "dialect": options.dialect,
                 "server": "embedded reference server" if self._child else "",

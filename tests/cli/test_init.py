@@ -1,0 +1,108 @@
+"""`loadtest init`: what a user who has only the wheel starts from."""
+
+import re
+
+import pytest
+from locust.argument_parser import get_parser
+
+import loadtest.plugin  # noqa: F401 - its options are what target.toml sets
+from loadtest.analysis import load_slo
+from loadtest.cli import init, main
+from loadtest.directory import Population, generate, write_identities
+from tests.plugin.locusts import ROOT
+
+SCRIPTS = ("agents.py", "contacts.py", "mixed.py")
+
+
+def names(folder):
+    """What lies in a folder."""
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A user's folder after `loadtest init`."""
+    assert main(["init", str(tmp_path / "new" / "home")]) == 0
+    return tmp_path / "new" / "home"
+
+
+def test_it_writes_every_file(home):
+    """The folder is made, with all files in it."""
+    assert {"agents.py", "contacts.py", "mixed.py", "slo.toml", "target.toml"} == names(home)
+
+
+def test_it_says_how_to_go_on(tmp_path, capsys):
+    """The commands to type next are printed."""
+    main(["init", str(tmp_path)])
+
+    assert f"cd {tmp_path} && locust -f agents.py --headless" in capsys.readouterr().out
+
+
+def test_a_file_that_exists_is_kept(tmp_path, capsys):
+    """Nothing is overwritten, and nothing else is written either."""
+    (tmp_path / "slo.toml").write_text("mine")
+
+    assert main(["init", str(tmp_path)]) == 2
+    assert "slo.toml exists already" in capsys.readouterr().err
+    assert {"slo.toml"} == names(tmp_path)
+    assert (tmp_path / "slo.toml").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path, capsys):
+    """A path below a file is an error with a remedy."""
+    (tmp_path / "file").touch()
+
+    assert main(["init", str(tmp_path / "file" / "home")]) == 2
+    assert "Choose a folder you may write to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_locustfiles_are_the_repositorys(home, name):
+    """But for the folder in their commands they are the same."""
+    ours = (ROOT / "locustfiles" / name).read_text(encoding="utf-8").replace("locustfiles/", "")
+    theirs = (home / name).read_text(encoding="utf-8")
+
+    assert re.sub(" {2,}", "  ", ours) == re.sub(" {2,}", "  ", theirs)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_commands_shown_stand_in_one_column(home, name):
+    """The docstring's commands are aligned as in the repository's locustfiles."""
+    lines = (home / name).read_text(encoding="utf-8").splitlines()
+    columns = {line.index("a minute on") for line in lines if "a minute on" in line}
+
+    assert len(columns) == 1
+
+
+def test_the_limits_are_accepted(home):
+    """slo.toml names keys that exist."""
+    limits = load_slo(str(home / "slo.toml"))
+
+    assert limits.limits
+
+
+def test_every_template_is_packaged_and_every_packaged_one_written():
+    """No file lies unused among the templates."""
+    folder = ROOT / "loadtest" / "cli" / "templates"
+
+    assert set(init.FILES) == names(folder) - {"__pycache__"}
+
+
+def test_the_target_settings_are_accepted(home, monkeypatch):
+    """Every setting that target.toml suggests is an option that exists, with a value that it takes."""
+    monkeypatch.chdir(home)
+    write_identities("identities.jsonl", generate(Population(2, 2, 2)))
+    text = (home / "target.toml").read_text(encoding="utf-8")
+    settings = re.sub(r"^# (?=[a-z-]+ = )", "", text, flags=re.MULTILINE)
+    (home / "all.toml").write_text(settings, encoding="utf-8")
+    options = get_parser(default_config_files=[]).parse_args(["--config", "all.toml"])
+
+    assert settings.count(" = ") > text.count("\n# [") + 5
+    assert ("https://chat.example.com", "identities.jsonl", 20, 100) == (
+        options.host,
+        options.identities,
+        options.agents,
+        options.contacts,
+    )
+    assert (2.0, 5.0, 200) == (options.emit_rate, options.max_emit_rate, options.max_users)
+    assert (30.0, 20.0, 90.0) == (options.heartbeat, options.agent_expiry, options.contact_expiry)
