@@ -29,17 +29,19 @@ class Checks:
         people: the identities simulated here.
         dialect: whose rules hold.
         report: told each violation's role, what it is, and evidence for the first ones of a kind.
+        sampler: chooses the frames that are checked in full.
     """
 
-    def __init__(self, people: People, dialect: DialectName, report: Report) -> None:
+    def __init__(self, people: People, dialect: DialectName, report: Report, sampler: Sampler | None = None) -> None:
         self._people = people
         self._checker = Checker(dialect)
         self._report = report
-        self._sampler = Sampler()
+        self._sampler = Sampler() if sampler is None else sampler
         self._checked: Counter[tuple[str, str]] = Counter()
         self._kept: Counter[str] = Counter()
         #: whether to check a frame of this event and role in full; to be asked once a frame
         self.wants = self._sampler.wants
+        self.cell = self._sampler.cell
         self.may_receive = self._checker.may_receive
         self.events = self._checker.events
 

@@ -36,6 +36,7 @@ class CollectorSettings:
     Attributes:
         run_tag: the run's 6 characters in marks.
         worker: name of this process.
+        workers: how many processes account for the run.
         window_s: length of a window.
         deadline_s: how long a delivery, or the answer to a beat, may take.
         dialect: whose audience rules hold; ``auto`` allows what any version allows.
@@ -45,6 +46,7 @@ class CollectorSettings:
 
     run_tag: str
     worker: str = ""
+    workers: int = 1
     window_s: float = 1.0
     deadline_s: float = 10.0
     dialect: Dialect = "auto"
@@ -79,6 +81,7 @@ class Collector:
             window_ns=self.window_ns,
             deadline_s=settings.deadline_s,
             dialect=settings.dialect,
+            workers=settings.workers,
             worker=settings.worker,
         )
         self.presence = Presence(

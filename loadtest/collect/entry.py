@@ -99,6 +99,17 @@ class Entry:
         self.judged = 0
         self.missing: dict[int, int] | None = None
 
+    def split(self, at_ns: int) -> Entry:
+        """Hand ticks from ``at_ns`` on over to a new entry of the same key."""
+        later = Entry(self.key)
+        who, when = list(self.who), list(self.when)
+        del self.who[:], self.when[:]
+        for epoch, arrival_ns in zip(who, when, strict=True):
+            entry = later if arrival_ns >= at_ns else self
+            entry.who.append(epoch)
+            entry.when.append(arrival_ns)
+        return later
+
     def firsts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Ticked epochs ascending, the arrival of each one's first copy, and how many copies each got; shapes (n,)."""
         who = np.array(self.who, dtype=np.int64)

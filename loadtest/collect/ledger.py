@@ -42,8 +42,10 @@ from loadtest.collect.subjects import MARKED, event_of
 from loadtest.contract import DialectName, EventSpec, events_of
 from loadtest.metrics import Batch
 
-#: a finished entry's subject rests this long, so that a second copy is still told as one
-_QUARANTINE_NS = 300_000_000
+#: a finished entry's subject rests this long, so that a second copy is still told as one; with several workers long
+#: enough for the announcement to reach all of them before the next emission does
+_QUARANTINE_S = 0.3
+_QUARANTINE_SEVERAL_S = 3.0
 
 
 class Ledger:
@@ -57,6 +59,7 @@ class Ledger:
         deadline_s: how long a delivery may take from the moment its request was written.
         guard_s: how long before the send a confirm must have been for its epoch to be required.
         dialect: whose audiences hold; in ``auto`` what only some versions send to somebody is allowed, not required.
+        workers: how many processes account for this run.
         worker: name of this process in closing records.
         overdue_limit: closed entries with missing receivers that are kept to recognise a late delivery.
     """
@@ -71,6 +74,7 @@ class Ledger:
         deadline_s: float = 10.0,
         guard_s: float = 0.5,
         dialect: DialectName = "seed",
+        workers: int = 1,
         worker: str = "",
         overdue_limit: int = 20_000,
     ) -> None:
@@ -88,6 +92,7 @@ class Ledger:
             worker=worker,
         )
         self._overdue_limit = overdue_limit
+        self._quarantine_ns = round((_QUARANTINE_S if workers == 1 else _QUARANTINE_SEVERAL_S) * NS_PER_S)
         self._possible = events_of(dialect)
         self._certain = events_of("seed") if dialect == "auto" else self._possible
         #: by key; the receivers' look-up. Holds open entries, overdue ones, and those that await their announcement.
@@ -126,7 +131,7 @@ class Ledger:
     def is_free(self, key: bytes, now_ns: int) -> bool:
         """Whether a subject can be used for another emission of its event.
 
-        It can be when it has no entry, or one that everybody required has ticked, a moment (0.3 s) ago.
+        It can be when it has no entry, or one that everybody required has ticked, a moment ago.
         """
         if key in self._retired:
             return False
@@ -137,7 +142,7 @@ class Ledger:
             return False
         if entry.required is None:
             self._judge.require(entry)
-        return bool(entry.when) and now_ns - entry.when[-1] > _QUARANTINE_NS and entry.is_complete
+        return bool(entry.when) and now_ns - entry.when[-1] > self._quarantine_ns and entry.is_complete
 
     def open_subject(self, key: bytes, action: Action, batch: Batch) -> Entry | None:
         """Open an entry for an emission without a mark.
@@ -205,8 +210,11 @@ class Ledger:
 
     def announce(self, plain: list[Any]) -> None:
         """Take another worker's announcement of an emission (as :attr:`announcements` gives them)."""
-        entry = self._adopt(bytes(plain[0]))
-        due_us, dispatched_us, written_us, responded_us, status = plain[1:6]
+        key, written_ns = bytes(plain[0]), self._clock.mono_ns(plain[3] * NS_PER_US)
+        entry = self._adopt(key)
+        if entry.action is not None:  # its subject's emission before this one; their ticks are told apart by time
+            entry = self.entries[key] = entry.split(written_ns)
+        due_us, dispatched_us, _, responded_us, status = plain[1:6]
         event, call, account_id, inbox_id, conversation_id, contact_id, actor_role, actor_id, private = plain[6:15]
         perhaps, most = plain[15:]
         mono = self._clock.mono_ns
@@ -227,7 +235,7 @@ class Ledger:
             spared=self._people.spared(event, actor_role, account_id, actor_id),
         )
         self._admit(entry, action)
-        self.written(entry, mono(written_us * NS_PER_US))
+        self.written(entry, written_ns)
         entry.responded_ns = mono(responded_us * NS_PER_US)
         entry.status = status
 

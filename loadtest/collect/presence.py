@@ -52,7 +52,7 @@ class _Account:
         self.end_ns = np.full(size, -1, dtype=np.int64)
         self.beat_ns = np.full(size, -_FOREVER, dtype=np.int64)
         self.first_ns = np.full(size, _FOREVER, dtype=np.int64)  # nobody is absent before having been there
-        self.past: list[tuple[int, int, int]] = []  # (place, start, end) of earlier visits, ascending by end
+        self.past: list[tuple[int, int, int]] = []  # (place, start, end) of visits that are over, ascending by end
         self.user_places: dict[str, int] = {}
         self.contact_places: dict[str, int] = {}
 
@@ -112,8 +112,6 @@ class Presence:
         account, place = self._locate(identity)
         account.first_ns[place] = min(account.first_ns[place], at_ns)
         if account.end_ns[place] != _FOREVER:
-            if account.end_ns[place] >= 0:
-                account.past.append((place, int(account.start_ns[place]), int(account.end_ns[place])))
             account.start_ns[place] = at_ns
             account.end_ns[place] = _FOREVER
         account.beat_ns[place] = at_ns
@@ -125,7 +123,8 @@ class Presence:
         if view is not None:
             self._integrate(account, view, at_ns, batch)
         if account.end_ns[place] == _FOREVER:
-            account.end_ns[place] = at_ns
+            account.past.append((place, int(account.start_ns[place]), at_ns))
+            account.start_ns[place], account.end_ns[place] = _FOREVER, -1
 
     def beat(self, identity: int, sent_ns: int, batch: Batch) -> None:
         """The identity beat its presence at ``sent_ns``; the ideal server tells it now."""

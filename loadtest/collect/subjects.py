@@ -29,9 +29,9 @@ _TRACKED = frozenset(
         "contact.updated",
     }
 )
-#: since Chatwoot 2.11 messages cause these as well, so that one frame cannot be told to be one action's
+#: in newer versions messages, or reopening, cause these as well: a frame cannot be told to be one action's
 _AMBIGUOUS = {"seed": frozenset[str]()}
-_AMBIGUOUS_TODAY = frozenset({"contact.updated", "message.updated", "conversation.status_changed"})
+_AMBIGUOUS_TODAY = frozenset({"assignee.changed", "contact.updated", "message.updated", "conversation.status_changed"})
 
 
 def tracked_events(dialect: str) -> frozenset[str]:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from loadtest.contract.conformance import Fault, compile_shape, type_name
@@ -70,14 +71,7 @@ class Checker:
     def __init__(self, dialect: DialectName = "auto") -> None:
         self.dialect = dialect
         self.events = events_of(dialect)
-        self._shapes: dict[str, dict[str, Callable[[object], list[Fault]]]] = {
-            role: {
-                spec.name: compile_shape(spec.payload, DIALECTS[dialect], role)
-                for spec in self.events.values()
-                if (spec.to_agents if role == "agent" else spec.to_contacts)
-            }
-            for role in ("agent", "contact")
-        }
+        self._shapes = _compiled(dialect)
 
     def may_receive(self, event: str, role: str) -> bool:
         """Whether an event may arrive at sockets of a role at all; true of one that the dialect does not know."""
@@ -154,8 +148,21 @@ class Checker:
             _check_place(spec, conversation, conversation.get("id"), recipient, found)
             if recipient.role == "contact":
                 _check_contact(spec, conversation, recipient, found)
-            if subject == "typing":
+            if subject == "typing" and not found:
                 _check_emitter(spec, data, conversation, recipient, found)
+
+
+@cache
+def _compiled(dialect: DialectName) -> Mapping[str, Mapping[str, Callable[[object], list[Fault]]]]:
+    """By role and event, what lists a payload's faults; an event that a role does not receive has none there."""
+    return {
+        role: {
+            spec.name: compile_shape(spec.payload, DIALECTS[dialect], role)
+            for spec in events_of(dialect).values()
+            if (spec.to_agents if role == "agent" else spec.to_contacts)
+        }
+        for role in ("agent", "contact")
+    }
 
 
 def _check_place(

@@ -48,7 +48,7 @@ def _has_sender(message: Mapping[str, Any], _: Mapping[str, Any]) -> bool:
 
 
 def _has_assignee(meta: Mapping[str, Any], _: Mapping[str, Any]) -> bool:
-    return meta.get("assignee_type") is not None
+    return isinstance(meta.get("assignee_type"), str)
 
 
 #: An API inbox has no visit, nor has a conversation that an agent opened on a website's inbox.

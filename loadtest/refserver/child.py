@@ -233,7 +233,10 @@ def _reap(process: subprocess.Popen[bytes], timeout_s: float) -> None:
 
 def _tail(descriptor: int) -> str:
     size = os.fstat(descriptor).st_size
-    return os.pread(descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES)).decode(errors="replace").strip()
+    text = os.pread(descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES)).decode(errors="replace")
+    # a traceback's last line says what happened; its frames would bury that
+    lines = (line for line in text.splitlines() if line.strip() and not line.startswith((" ", "Traceback ")))
+    return "; ".join(lines)
 
 
 def _describe(code: int) -> str:

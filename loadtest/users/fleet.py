@@ -74,6 +74,7 @@ class Fleet:
             CollectorSettings(
                 run_tag=settings.run_tag,
                 worker=worker,
+                workers=shares,
                 window_s=settings.window_s,
                 deadline_s=settings.deadline_s,
                 dialect=settings.dialect,

@@ -17,13 +17,13 @@ _WELCOME_TIMEOUT_S = 5.0
 
 _REMEDIES = {
     "dns": "Check the host's name in --host",
-    "refused": "Nothing listens there: check host and port in --host, and that the server runs",
+    "refused": "Check host and port in --host, and that the server runs",
     "timeout": "The server did not answer in time: check host, port and firewalls",
     "tls": "The certificate is not trusted: give its CA with --ca-file, and use the name it was issued for",
-    "http_404": "Action Cable answers 404 to a path that is not the cable and to an Origin that it does not allow: "
-    "check --cable-path, and allow the Origin of --host (or send none with --client seed)",
+    "http_404": "Check --cable-path, and allow the Origin of --host (or send none with --client seed)",
     "subprotocol": "What answers is not Action Cable, or a proxy strips Sec-WebSocket-Protocol: try --client seed",
 }
+_REMEDY_HTTP = "What answers is a web server and no Action Cable: check --host and --cable-path"
 
 
 def is_loopback(url: str) -> bool:
@@ -75,7 +75,7 @@ def preflight(host: str, options: Any) -> None:
         listener.done.wait(timeout=_WELCOME_TIMEOUT_S)
         closed = listener.closed  # by the peer: what follows is our own close
     except TransportError as error:
-        remedy = _REMEDIES.get(error.kind)
+        remedy = _REMEDIES.get(error.kind) or (_REMEDY_HTTP if error.kind.startswith("http_") else None)
         if remedy is None:
             raise
         detail = f"{error.detail}. {remedy}" if error.detail else remedy

@@ -405,6 +405,25 @@ def test_an_announced_subject_is_matched_by_another_worker():
     assert balance(receiver.collect(clock.now_ns()), "conversation.typing_on")["delivered", "agent"] == 1
 
 
+def test_two_emissions_of_a_subject_are_told_apart_by_time_elsewhere():
+    """Another worker's second typing about a conversation takes the ticks that came since it was written."""
+    emitter, clock, _ = _start(people=(), workers=2)
+    receiver, _, epochs = _start(people=(BOB,), workers=2)
+    for _ in range(2):
+        _type(emitter, clock)
+        emitter.ledger.entries.clear()  # what the emitter's own sockets say is not the matter here
+        receiver.tick(TYPING, epochs[BOB], clock.now_ns() + 1_000_000)
+        clock.advance(4)
+    for plain in emitter.ledger.announcements:
+        receiver.ledger.announce(plain)
+    receiver.clock.advance(30)
+    batch = receiver.collect(receiver.clock.now_ns())
+    fanout = [h for key, h in batch.hists.items() if key[1] == "fanout"]
+
+    assert balance(batch, "conversation.typing_on")["delivered", "agent"] == 2
+    assert sum(h.underflow for h in fanout) == 0
+
+
 _LIVES = st.lists(
     st.tuples(
         st.sampled_from((ADMIN, BOB, CLEO, DAN, CONTACT_1)),

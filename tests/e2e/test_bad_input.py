@@ -209,8 +209,8 @@ def name(request):
 def test_what_is_wrong_is_said_with_what_to_do(name, outcomes, filled):
     """The reader learns what is wrong, where, and what to do about it."""
     ran = outcomes[name][0]
-    said = " ".join((ran.err + ran.out).split())
-    missing = [part for part in map(filled, CASES[name].says) if part not in said]
+    said = " ".join((ran.err + ran.out).split()).lower()
+    missing = [part for part in map(filled, CASES[name].says) if part.lower() not in said]
 
     assert not missing, said
 

@@ -32,7 +32,7 @@ def finished(tmp_path_factory):
             folder = tmp_path_factory.mktemp(name) / "run"
             under_way[name] = stack.enter_context(Running(line(folder), folder))
         for running in under_way.values():
-            running.until_said("All users spawned")
+            running.until_said("All users spawned|Spawning is complete")
         return {name: (running.wait(), running.survivors()) for name, running in under_way.items()}
 
 
