@@ -6,6 +6,7 @@ in a one-thread pool that owns the connection, never in the hub.
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from loadtest.store import RunWriter
 _T = TypeVar("_T")
 
 _LAST_WAIT_S = 3.0
+_SWITCH_S = 0.0005
 
 
 @dataclass(slots=True)
@@ -53,6 +55,8 @@ class RunKeeper:
         self.clock = SystemClock()
         self._window_ns = round(window_s * NS_PER_S)
         self._on_trouble = on_trouble
+        # the writer's thread must not keep the hub waiting for the interpreter lock for the default 5 ms at a time
+        sys.setswitchinterval(_SWITCH_S)
         self._pool = ThreadPool(1)
         try:
             self._writer: RunWriter = self._in_thread(lambda: RunWriter.create(folder, meta))
