@@ -42,10 +42,11 @@ from loadtest.collect.subjects import MARKED, event_of
 from loadtest.contract import DialectName, EventSpec, events_of
 from loadtest.metrics import Batch
 
-#: a finished entry's subject rests this long, so that a second copy is still told as one; with several workers long
-#: enough for the announcement to reach all of them before the next emission does
-_QUARANTINE_S = 0.3
-_QUARANTINE_SEVERAL_S = 3.0
+#: a finished entry's subject rests this long, so that a second copy is still told as one
+_QUARANTINE_NS = 300_000_000
+#: with several workers it rests until all of them have closed its books, and this much longer: an announcement takes
+#: up to a second, and what arrives before it must not fall into the books of the emission before
+_ANNOUNCED_NS = 2_000_000_000
 
 
 class Ledger:
@@ -92,7 +93,8 @@ class Ledger:
             worker=worker,
         )
         self._overdue_limit = overdue_limit
-        self._quarantine_ns = round((_QUARANTINE_S if workers == 1 else _QUARANTINE_SEVERAL_S) * NS_PER_S)
+        self._alone = workers == 1
+        self._resting: dict[bytes, int] = {}  # subject -> when it may be used again
         self._possible = events_of(dialect)
         self._certain = events_of("seed") if dialect == "auto" else self._possible
         #: by key; the receivers' look-up. Holds open entries, overdue ones, and those that await their announcement.
@@ -133,16 +135,16 @@ class Ledger:
 
         It can be when it has no entry, or one that everybody required has ticked, a moment ago.
         """
-        if key in self._retired:
+        if key in self._retired or self._resting.get(key, now_ns) > now_ns:
             return False
         entry = self.entries.get(key)
         if entry is None:
             return True
-        if not entry.status or entry.action is None or entry.closed:
+        if not self._alone or not entry.status or entry.action is None or entry.closed:
             return False
         if entry.required is None:
             self._judge.require(entry)
-        return bool(entry.when) and now_ns - entry.when[-1] > self._quarantine_ns and entry.is_complete
+        return bool(entry.when) and now_ns - entry.when[-1] > _QUARANTINE_NS and entry.is_complete
 
     def open_subject(self, key: bytes, action: Action, batch: Batch) -> Entry | None:
         """Open an entry for an emission without a mark.
@@ -189,6 +191,8 @@ class Ledger:
             self.written(entry, at_ns)
         entry.status = status
         entry.responded_ns = at_ns
+        if not self._alone and entry.action is not None and not entry.action.marked:
+            self._resting[entry.key] = entry.written_ns + self._deadline_ns + _ANNOUNCED_NS
         if entry.key:  # one that was never bound to a subject is nothing to others
             self.announcements.append(self._announcement(entry))
 
@@ -304,6 +308,7 @@ class Ledger:
                     self._overdue.pop(entry.key, None)
                     self.entries.pop(entry.key, None)
         self._expire_unannounced(now_ns, batch, final=final)
+        self._resting = {key: until_ns for key, until_ns in self._resting.items() if until_ns > now_ns}
         self._epochs.prune(now_ns - 4 * self._deadline_ns)
 
     def _admit(self, entry: Entry, action: Action) -> None:

@@ -413,7 +413,7 @@ def test_two_emissions_of_a_subject_are_told_apart_by_time_elsewhere():
         _type(emitter, clock)
         emitter.ledger.entries.clear()  # what the emitter's own sockets say is not the matter here
         receiver.tick(TYPING, epochs[BOB], clock.now_ns() + 1_000_000)
-        clock.advance(4)
+        clock.advance(13)
     for plain in emitter.ledger.announcements:
         receiver.ledger.announce(plain)
     receiver.clock.advance(30)
@@ -422,6 +422,22 @@ def test_two_emissions_of_a_subject_are_told_apart_by_time_elsewhere():
 
     assert balance(batch, "conversation.typing_on")["delivered", "agent"] == 2
     assert sum(h.underflow for h in fanout) == 0
+
+
+def test_with_several_workers_a_subject_rests_until_all_have_closed_its_books():
+    """What arrives before an announcement must not fall into the books of the emission before."""
+    subject, clock, epochs = _start(workers=2)
+    everybody = [epochs[i] for i in (ADMIN, BOB, CLEO)]
+    first = _type(subject, clock, ticks=everybody)
+    clock.advance(9)
+    during = _type(subject, clock)
+    clock.advance(2)
+    subject.collect(clock.now_ns())
+    announced = _type(subject, clock)
+    clock.advance(1.5)
+    after = _type(subject, clock)
+
+    assert [entry is None for entry in (first, during, announced, after)] == [False, True, True, False]
 
 
 _LIVES = st.lists(
