@@ -13,7 +13,7 @@ from loadtest import __version__
 from loadtest.contract.events import EventSpec, events_of
 from loadtest.contract.sample_frames import sample_frame
 from loadtest.contract.schema import Schema, SchemaBook
-from loadtest.contract.versions import DIALECTS, DialectName, written
+from loadtest.contract.versions import DIALECTS, DOCUMENT, DialectName, written
 
 CHANNEL = "cable"
 _AGENT = '{"channel":"RoomChannel","pubsub_token":"token","account_id":1,"user_id":1}'
@@ -31,7 +31,10 @@ def asyncapi_document(dialect: DialectName = "seed") -> dict[str, Any]:
     """The document of a dialect's events, commands and protocol frames, as JSON values."""
     book = SchemaBook(DIALECTS[dialect])
     events = events_of(dialect)
-    sent = {**_protocol_frames(), **{_message_name(spec): _event_message(spec, book) for spec in events.values()}}
+    sent = {
+        **_protocol_frames(),
+        **{_message_name(spec): _event_message(spec, book, dialect) for spec in events.values()},
+    }
     received = _commands()
     messages = {**received, **sent}
     operations = {
@@ -87,7 +90,7 @@ def _operation(action: str, name: str, message: Mapping[str, Any]) -> dict[str, 
     }
 
 
-def _event_message(spec: EventSpec, book: SchemaBook) -> dict[str, Any]:
+def _event_message(spec: EventSpec, book: SchemaBook, dialect: DialectName) -> dict[str, Any]:
     notes = [f"For: {spec.for_whom()}.", f"Known since {written(spec.since)}."]
     if spec.contacts_since is not None:
         notes.append(f"The contact receives it since {written(spec.contacts_since)}.")
@@ -108,7 +111,9 @@ def _event_message(spec: EventSpec, book: SchemaBook) -> dict[str, Any]:
         description=" ".join(notes),
     )
     sample = sample_frame(spec)
-    return message if sample is None else {**message, "examples": [{"name": "document", "payload": sample}]}
+    if sample is None or (spec.documented and DIALECTS[dialect].first > DOCUMENT):
+        return message  # what the document shows is what a server of its version sends
+    return {**message, "examples": [{"name": "document" if spec.documented else "made up", "payload": sample}]}
 
 
 def _message(

@@ -47,8 +47,8 @@ class Recipient:
         inbox_ids: the inboxes that an agent sees; None for an administrator, or where they are unknown: then nothing
             is claimed.
         contact_ids: a contact's id, and those of contacts it was merged into; empty where unknown.
-        conversation_ids: display ids of the contact's conversations, as a container that may grow while the run goes
-            on; None where unknown.
+        conversation_ids: display ids of what may be the contact's conversations, as a container that may change while
+            the run goes on; None where unknown.
         identifier: the subscription's identifier, a secret; empty where frames come already sorted by it.
     """
 
@@ -181,7 +181,7 @@ def _check_place(
             found.append(ContractViolation("wrong_audience", spec.name, detail))
     else:
         known = recipient.conversation_ids
-        if known is not None and type(conversation_id) is int and conversation_id not in known:
+        if known is not None and type(conversation_id) is int and conversation_id not in known and not _astray(found):
             detail = f"conversation {conversation_id} is none of the contact's"
             found.append(ContractViolation("wrong_audience", spec.name, detail))
 
@@ -195,7 +195,7 @@ def _check_contact(
         for place, message in enumerate(messages):
             if type(message) is dict:
                 _check_message(spec, message, recipient, found, f"data.messages[{place}]")
-    if not recipient.contact_ids:
+    if not recipient.contact_ids or _astray(found):
         return
     # While contacts are merged the two may differ (the document's sample): either makes the conversation theirs.
     theirs = (
@@ -220,7 +220,7 @@ def _check_message(
     if message.get("message_type") == ACTIVITY:
         found.append(ContractViolation("wrong_audience", spec.name, f"{path}: an activity message"))
     sender = _dict(message.get("sender"))
-    if recipient.contact_ids and sender.get("type") == "contact":
+    if recipient.contact_ids and sender.get("type") == "contact" and not _astray(found):
         sender_id = sender.get("id")
         if type(sender_id) is int and sender_id not in recipient.contact_ids:
             found.append(ContractViolation("wrong_audience", spec.name, f"{path}: a message of contact {sender_id}"))
@@ -262,6 +262,11 @@ def _check_user(spec: EventSpec, data: Mapping[str, Any], recipient: Recipient, 
     user_id = _dict(_dict(data.get("notification")).get("user")).get("id")
     if recipient.user_id is not None and type(user_id) is int and user_id != recipient.user_id:
         found.append(ContractViolation("wrong_audience", spec.name, f"for user {user_id}"))
+
+
+def _astray(found: list[ContractViolation]) -> bool:
+    """Whether it was told already that the frame is not for its receiver: once is enough."""
+    return any(violation.kind == "wrong_audience" for violation in found)
 
 
 def _violation(event: str, fault: Fault) -> ContractViolation:

@@ -36,7 +36,8 @@ class EventSpec:
         subject: what the payload is about, hence where its ids stand.
         payload: the shape of ``message.data``.
         trigger: what causes it, in a sentence.
-        sample: file in ``loadtest/contract/samples/``; empty where the document shows none.
+        sample: file in ``loadtest/contract/samples/``; empty where there is none.
+        documented: it is one of the document's, and so is its sample.
         span: the versions that send it.
         contacts_since: the first version that sends it to the contact too, where the document's does not.
         spares_emitter: the sockets of whoever caused it do not receive it.
@@ -56,16 +57,12 @@ class EventSpec:
     contacts_since: Version | None = None
     spares_emitter: bool = False
     reread: Span | None = None
+    documented: bool = False
 
     @property
     def own_only(self) -> bool:
         """It goes only to sockets of the identity that caused it, or that it is for."""
         return self.scope == "own"
-
-    @property
-    def documented(self) -> bool:
-        """It is one of the document's."""
-        return bool(self.sample)
 
     @property
     def since(self) -> Version:
@@ -85,7 +82,7 @@ class EventSpec:
 _REREAD = Span(since=(4, 0, 2))
 _NEW = Span(since=NEWEST_READ)
 
-#: The document's events, in its order. A new one is one entry and its sample in loadtest/contract/samples/.
+#: The document's events, in its order.
 _DOCUMENTED = (
     EventSpec(
         "conversation.created",
@@ -173,6 +170,7 @@ _DOCUMENTED = (
     ),
 )
 
+#: What versions since the document's send besides. A new one is one entry and its sample in loadtest/contract/samples/.
 _NEWER = (
     EventSpec(
         "conversation.updated",
@@ -246,8 +244,12 @@ _NEWER = (
     ),
 )
 
-#: Events of all versions, as the document describes those it has.
-_TABLE: tuple[EventSpec, ...] = (*(replace(spec, sample=f"{spec.name}.json") for spec in _DOCUMENTED), *_NEWER)
+#: Events of all versions, as the document describes those it has; each with its sample.
+_TABLE: tuple[EventSpec, ...] = tuple(
+    replace(spec, sample=f"{spec.name}.json", documented=documented)
+    for specs, documented in ((_DOCUMENTED, True), (_NEWER, False))
+    for spec in specs
+)
 
 
 @cache

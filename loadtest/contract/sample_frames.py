@@ -1,6 +1,8 @@
-"""The document's sample of each event: a whole frame, as a value.
+"""A sample of each event: a whole frame, as a value.
 
-The files in ``loadtest/contract/samples/`` hold the document's own values; a test compares them with the document.
+The files in ``loadtest/contract/samples/`` hold the document's own values where the document shows the event; a test
+compares them with the document. Those of newer events are ours: made up after the source of Chatwoot 4.12, with every
+field that the contract knows; tests hold them against the contract and against what the reference server sends.
 """
 
 from __future__ import annotations

@@ -126,13 +126,14 @@ def test_every_schema_is_json_schema() -> None:
             Draft7Validator.check_schema(schema)
 
 
-def test_every_example_is_valid() -> None:
-    """Each example, the document's samples among them, is valid by its message's schema."""
-    document = asyncapi_document("seed")
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_example_is_valid(dialect: DialectName) -> None:
+    """Each example, the document's samples and our own among them, is valid by its message's schema."""
+    document = asyncapi_document(dialect)
     wrong = [
         f"{name}: {error.message}"
         for name, message in document["components"]["messages"].items()
-        for example in message["examples"]
+        for example in message.get("examples", [])
         for error in validator(document, name).iter_errors(example["payload"])
     ]
 
@@ -145,6 +146,20 @@ def test_the_examples_are_the_documents_samples() -> None:
     shown = {m["name"]: m["examples"][0]["payload"] for m in messages if m["examples"][0]["name"] == "document"}
 
     assert {event: sample(event) for event in events()} == shown
+
+
+@pytest.mark.parametrize("dialect", ["current", "auto"])
+def test_newer_events_show_a_sample_of_ours(dialect: DialectName) -> None:
+    """What the document does not show is called made up."""
+    messages = asyncapi_document(dialect)["components"]["messages"].values()
+    shown = {
+        m["name"]: m["examples"][0]["name"] for m in messages if m["name"] in events_of(dialect) and "examples" in m
+    }
+
+    assert {name: "made up" for name, spec in events_of(dialect).items() if not spec.documented} == {
+        name: called for name, called in shown.items() if called != "document"
+    }
+    assert ("document" in shown.values()) == (dialect == "auto")
 
 
 def test_every_field_of_the_samples_is_described() -> None:
