@@ -19,6 +19,9 @@ Status = Literal["open", "resolved", "pending"]
 Availability = Literal["online", "busy", "offline"]
 ContentType = Literal["text", "input_email"]
 
+TAG_KEY = "loadtest"
+"""The custom attribute by which a conversation tells who made it."""
+
 _CONTACT = "/public/api/v1/inboxes/{inbox_identifier}/contacts/{source_id}"
 _CONTACTS_CONVERSATION = _CONTACT + "/conversations/{conversation_id}"
 _ACCOUNT = "/api/v1/accounts/{account_id}"
@@ -67,9 +70,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 """All of them; two share a method and a path, and differ in their body."""
 
 
-def contact_create_conversation(contact: Contact) -> Call:
-    """The contact opens a conversation (causes conversation.created)."""
-    return CONTACT_CREATE_CONVERSATION.call(_contact_ids(contact), {"custom_attributes": {}})
+def contact_create_conversation(contact: Contact, tag: str = "") -> Call:
+    """The contact opens a conversation (causes conversation.created).
+
+    Args:
+        contact: who opens it.
+        tag: kept as its custom attribute :data:`TAG_KEY`, so that it can be told whose it is; empty for none.
+    """
+    return CONTACT_CREATE_CONVERSATION.call(_contact_ids(contact), {"custom_attributes": {TAG_KEY: tag} if tag else {}})
 
 
 def contact_send_message(contact: Contact, conversation_id: int, content: str, echo_id: str) -> Call:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -22,16 +23,23 @@ class Endpoint:
         name: what the call is called in reports (low cardinality, no ids).
         method: HTTP method.
         path: template with ``{names}`` in braces, as both ``str.format`` and aiohttp's router read them.
-        auth: ``agent`` sends the access token, ``public`` none (the path holds the contact's source id).
+        auth: ``agent`` sends a user's access token, ``platform`` the token of a platform app, ``public`` none (the
+            path holds the contact's source id).
     """
 
     name: str
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
-    auth: Literal["agent", "public"]
+    auth: Literal["agent", "platform", "public"]
 
     def call(
-        self, ids: Mapping[str, int | str], body: Mapping[str, Any] | None = None, *, agent: Agent | None = None
+        self,
+        ids: Mapping[str, int | str],
+        body: Mapping[str, Any] | None = None,
+        *,
+        agent: Agent | None = None,
+        token: str = "",
+        query: Mapping[str, int | str] | None = None,
     ) -> Call:
         """A request to this address.
 
@@ -39,13 +47,16 @@ class Endpoint:
             ids: a value for each name in the path.
             body: what is sent as JSON; None sends nothing.
             agent: whose access token is sent along.
+            token: sent along where no agent is given.
+            query: appended to the path.
         """
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        if agent is not None:
-            headers["api_access_token"] = agent.access_token
-        return Call(self, self.path.format(**ids), b"" if body is None else msgspec.json.encode(body), headers)
+        if agent is not None or token:
+            headers["api_access_token"] = token if agent is None else agent.access_token
+        path = self.path.format(**ids) + (f"?{urlencode(query)}" if query else "")
+        return Call(self, path, b"" if body is None else msgspec.json.encode(body), headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,7 @@ class Call:
 
     Attributes:
         endpoint: what it is.
-        path: the path with its ids filled in.
+        path: the path with its ids filled in, and the query.
         body: JSON, or empty.
         headers: names and values; may hold a secret, so it is left out of ``repr``.
     """

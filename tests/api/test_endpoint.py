@@ -33,3 +33,19 @@ def test_a_token_is_sent_and_not_shown() -> None:
     call = THINGS.call({"account_id": 3, "thing": 1}, agent=AGENT)
 
     assert (call.headers["api_access_token"], AGENT.access_token in repr(call)) == (AGENT.access_token, False)
+
+
+def test_a_token_can_be_sent_without_an_agent() -> None:
+    """A platform app's, or that of somebody who is no identity of the run; an agent's goes first."""
+    endpoint = Endpoint("x", "GET", "/x", "platform")
+
+    assert endpoint.call({}, token="t").headers["api_access_token"] == "t"
+    assert "api_access_token" not in endpoint.call({}).headers
+
+
+def test_a_query_follows_the_path() -> None:
+    """With its values escaped."""
+    assert (
+        Endpoint("x", "GET", "/x/{id}", "agent").call({"id": 1}, query={"q": "a b", "page": 2}).path
+        == "/x/1?q=a+b&page=2"
+    )
