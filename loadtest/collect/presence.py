@@ -3,70 +3,81 @@
 Terms of Chen, Toueg and Aguilera's failure-detector quality of service (IEEE Transactions on Computers, 2002), on
 ordered pairs (observer, target) of one account, time-weighted:
 
-- *alive*: the target is subscribed and beating, by its own actual send times;
-- *right*: while the target is alive, the observer's view says so (query accuracy probability P_A = right / alive);
-- *ideal right*: the same for a zero-delay server replayed over this run's own log of beats: it shows a target for
-  ``expiry`` seconds after each of its beats, and an observer learns at its own beats (the ceiling min(1, E/H));
-- *absent*: the target is simulated but not there; *false online*: it is absent and the view shows it;
-- *mistake*: an alive target vanishes from a view.
+- the truth about targets is in :mod:`loadtest.collect.presence_truth`;
+- what observers were told is read by :mod:`loadtest.collect.presence_views`;
+- time of pairs is summed by :mod:`loadtest.collect.presence_pairs`: P_A = right / alive, its ceiling = ideal right /
+  alive, where the ideal is a server without delay replayed over this run's own beats;
+- mistakes and detection times are found by :mod:`loadtest.collect.presence_judge`;
+- what is sampled (staleness, disagreement, the bounds of the expiry) by :mod:`loadtest.collect.presence_samples`.
 
-A view is a right-continuous step: what was last told holds until it is told again. An observer is no target of itself,
-and contacts are told of agents only.
+Pairs are those within one process. Above a budget of them only some observers are followed, drawn once by the seed and
+told in gauges: every pair of theirs counts, and the frames of the others are not even decoded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from pathlib import Path
 
 from loadtest.clock import NS_PER_S, NS_PER_US, Clock
 from loadtest.collect.people import ROLES, People
-from loadtest.metrics import Batch
+from loadtest.collect.presence_judge import Judge
+from loadtest.collect.presence_log import PresenceLog
+from loadtest.collect.presence_samples import Samples
+from loadtest.collect.presence_truth import Departure, Truth
+from loadtest.collect.presence_views import Reader, Roster, Told, glance
+from loadtest.directory import Role
+from loadtest.metrics import Batch, Gauge
 
-_FOREVER = np.iinfo(np.int64).max
-_SHOWN = ("online", "busy")
+MOST_PAIRS = 1_000_000
+"""Pairs followed in one process, unless told otherwise: about 30 bytes each."""
 
 
-@dataclass(slots=True)
-class _View:
-    """What one observer was last told, and what the ideal server would have told it."""
+@dataclass(frozen=True, slots=True)
+class PresenceSettings:
+    """What presence must know of the run.
 
-    observer: int
-    since_ns: int
-    shown: NDArray[np.bool_]
-    ideal: NDArray[np.bool_]
+    Attributes:
+        agent_expiry_s: how long the target shows an agent after its beat, or None when that is not known.
+        contact_expiry_s: the same for contacts.
+        heartbeat_s: time between two beats that users promise; 0 for no promise.
+        most_pairs: pairs followed in this process.
+        seed: of what is drawn.
+        worker: name of this process.
+        log_path: file to log everything to that is seen of presence, or None.
+    """
+
+    agent_expiry_s: float | None = None
+    contact_expiry_s: float | None = None
+    heartbeat_s: float = 0.0
+    most_pairs: int = MOST_PAIRS
+    seed: int = 0
+    worker: str = ""
+    log_path: str | None = None
 
 
 class _Account:
-    """Targets of one account: the truth about them."""
-
-    def __init__(self, members: list[int], agents: int) -> None:
-        self.members = np.array(members, dtype=np.int64)
-        self.agents = agents  # the first so many members are agents, the rest contacts
-        self.place = {n: i for i, n in enumerate(members)}
-        size = len(members)
-        self.start_ns = np.full(size, _FOREVER, dtype=np.int64)
-        self.end_ns = np.full(size, -1, dtype=np.int64)
-        self.beat_ns = np.full(size, -_FOREVER, dtype=np.int64)
-        self.first_ns = np.full(size, _FOREVER, dtype=np.int64)  # nobody is absent before having been there
-        self.past: list[tuple[int, int, int]] = []  # (place, start, end) of visits that are over, ascending by end
-        self.user_places: dict[str, int] = {}
-        self.contact_places: dict[str, int] = {}
-
-    def alive_ns(self, from_ns: int, to_ns: int) -> NDArray[np.int64]:
-        """How long each target was alive between the two times; shape (members,)."""
-        alive = np.minimum(self.end_ns, to_ns) - np.maximum(self.start_ns, from_ns)
-        np.maximum(alive, 0, out=alive)
-        for place, start, end in reversed(self.past):
-            if end <= from_ns:
-                break
-            overlap = min(end, to_ns) - max(start, from_ns)
-            if overlap > 0:
-                alive[place] += overlap
-        return alive
+    def __init__(
+        self,
+        account_id: int,
+        roster: Roster,
+        clock: Clock,
+        window_ns: int,
+        settings: PresenceSettings,
+        *,
+        strip: bool,
+    ) -> None:
+        expiry_ns = tuple(
+            None if seconds is None else round(seconds * NS_PER_S)
+            for seconds in (settings.agent_expiry_s, settings.contact_expiry_s)
+        )
+        self.account_id = account_id
+        self.roster = roster
+        self.reader = Reader(roster)
+        self.judge = Judge(roster, Truth(roster, (expiry_ns[0], expiry_ns[1])), clock, window_ns)
+        self.samples = Samples(self.judge, clock, window_ns, settings.seed, settings.worker, strip=strip)
 
 
 class Presence:
@@ -76,161 +87,233 @@ class Presence:
         people: the identities simulated here.
         clock: what measures.
         window_ns: length of a window.
-        agent_expiry_s: how long the target shows an agent after its beat, or None when that is not known.
-        contact_expiry_s: the same for contacts.
+        settings: what must be known of the run.
     """
 
     def __init__(
-        self,
-        people: People,
-        clock: Clock,
-        *,
-        window_ns: int,
-        agent_expiry_s: float | None = None,
-        contact_expiry_s: float | None = None,
+        self, people: People, clock: Clock, *, window_ns: int, settings: PresenceSettings | None = None
     ) -> None:
+        settings = PresenceSettings() if settings is None else settings
         self._people = people
         self._clock = clock
         self._window_ns = window_ns
-        self._expiry_ns = tuple(None if e is None else round(e * NS_PER_S) for e in (agent_expiry_s, contact_expiry_s))
-        self._accounts: dict[int, _Account] = {}
-        self._account_of: list[int] = [a.account_id for a in people.agents] + [c.account_id for c in people.contacts]
-        for account_id in sorted(set(self._account_of)):
-            agents = [n for n, a in enumerate(people.agents) if a.account_id == account_id]
-            offset = len(people.agents)
-            contacts = [offset + n for n, c in enumerate(people.contacts) if c.account_id == account_id]
-            account = self._accounts[account_id] = _Account(agents + contacts, len(agents))
-            account.user_places = {str(people.agents[n].user_id): account.place[n] for n in agents}
-            account.contact_places = {str(people.contacts[n - offset].contact_id): account.place[n] for n in contacts}
-        self._views: dict[int, _View] = {}
-        self._counting = False
+        self._settings = settings
+        self._period_ns = round(settings.heartbeat_s * NS_PER_S)
+        self._periods_ns: dict[int, int] = {}
+        self._accounts: list[_Account] = []
+        self._by_id: dict[int, _Account] = {}
+        self._place: dict[int, tuple[_Account, int]] = {}
+        offset = len(people.agents)
+        agents: dict[int, list[tuple[int, int]]] = {}
+        contacts: dict[int, list[tuple[int, int]]] = {}
+        for number, agent in enumerate(people.agents):
+            agents.setdefault(agent.account_id, []).append((number, agent.user_id))
+        for number, contact in enumerate(people.contacts, offset):
+            contacts.setdefault(contact.account_id, []).append((number, contact.contact_id))
+        for account_id in sorted(agents.keys() | contacts.keys()):
+            roster = Roster(agents.get(account_id, []), contacts.get(account_id, []))
+            account = _Account(account_id, roster, clock, window_ns, settings, strip=not self._accounts)
+            self._accounts.append(account)
+            self._by_id[account_id] = account
+            self._place.update((member, (account, roster.place[member])) for member in roster.members)
+        self._observers = self._drawn()
+        self._log = None if settings.log_path is None else PresenceLog(Path(settings.log_path), clock)
+        self._holding = False
+
+    def _drawn(self) -> set[int]:
+        """The observers that are followed: all of them, or of each role in each account its share of the budget."""
+        weights = [
+            (roster.agents * roster.size, (roster.size - roster.agents) * roster.agents) for roster in self._rosters
+        ]
+        self.pairs_all = sum(map(sum, weights))
+        share = min(1.0, self._settings.most_pairs / self.pairs_all) if self.pairs_all else 1.0
+        drawn: set[int] = set()
+        for number, roster in enumerate(self._rosters):
+            chance = random.Random(f"{self._settings.seed}:observers:{number}")
+            for members in (roster.members[: roster.agents], roster.members[roster.agents :]):
+                if members:
+                    drawn.update(chance.sample(members, max(1, int(len(members) * share))))
+        return drawn
+
+    @property
+    def _rosters(self) -> list[Roster]:
+        return [account.roster for account in self._accounts]
+
+    @property
+    def pairs(self) -> int:
+        """Pairs that are followed: of each drawn observer with everybody it may be told of."""
+        agents = len(self._people.agents)
+        return sum(
+            self._place[number][0].roster.size if number < agents else self._place[number][0].roster.agents
+            for number in self._observers
+        )
+
+    @property
+    def account_ids(self) -> list[int]:
+        """The accounts that have somebody here."""
+        return list(self._by_id)
 
     # -- truth -------------------------------------------------------------------------------------------------------
 
     def arrived(self, identity: int, at_ns: int) -> None:
-        """The identity's subscription was confirmed: it is there, and its subscribe counted as a beat."""
-        account, place = self._locate(identity)
-        account.first_ns[place] = min(account.first_ns[place], at_ns)
-        if account.end_ns[place] != _FOREVER:
-            account.start_ns[place] = at_ns
-            account.end_ns[place] = _FOREVER
-        account.beat_ns[place] = at_ns
+        """The identity is there: its subscription was confirmed, which counts as a beat, or its beats are back."""
+        account, place = self._at(identity, at_ns)
+        period_ns = self._periods_ns.get(identity, self._period_ns)
+        if self._log is not None:
+            self._log.write("arrive", at_ns, self._name(identity), account.account_id, period_ns=period_ns)
+        account.judge.arrive(place, at_ns, period_ns)
+        account.samples.strip(place, at_ns)
 
-    def left(self, identity: int, at_ns: int, batch: Batch) -> None:
-        """The identity is gone; as an observer it sees no more."""
-        account, place = self._locate(identity)
-        view = self._views.pop(identity, None)
-        if view is not None:
-            self._integrate(account, view, at_ns, batch)
-        if account.end_ns[place] == _FOREVER:
-            account.past.append((place, int(account.start_ns[place]), at_ns))
-            account.start_ns[place], account.end_ns[place] = _FOREVER, -1
+    def left(self, identity: int, at_ns: int, departure: Departure = "left") -> None:
+        """The identity is gone, by whatever way; as an observer it sees no more. Who is gone already stays gone."""
+        account, place = self._at(identity, at_ns)
+        if self._log is not None:
+            self._log.write("leave", at_ns, self._name(identity), account.account_id, what=departure)
+        account.judge.leave(place, at_ns, departure)
+        account.samples.strip(place, at_ns)
 
-    def beat(self, identity: int, sent_ns: int, batch: Batch) -> None:
-        """The identity beat its presence at ``sent_ns``; the ideal server tells it now."""
-        account, place = self._locate(identity)
-        view = self._views.get(identity)
-        account.beat_ns[place] = sent_ns
-        if view is not None:
-            self._integrate(account, view, sent_ns, batch)
-            view.ideal = self._ideal(account, sent_ns)
+    def beat(self, identity: int, sent_ns: int) -> None:
+        """The identity beat its presence at ``sent_ns``."""
+        account, place = self._at(identity, sent_ns)
+        if self._log is not None:
+            self._log.write("beat", sent_ns, self._name(identity), account.account_id)
+        account.judge.beat(place, sent_ns)
+
+    def beats_every(self, identity: int, period_s: float) -> None:
+        """From its next arrival on the identity promises a beat that often, instead of the run's heartbeat."""
+        self._periods_ns[identity] = round(period_s * NS_PER_S)
+
+    def answered(self, identity: int, sent_ns: int) -> None:
+        """The identity's beat of ``sent_ns`` was answered."""
+        account, place = self._place[identity]
+        account.judge.truth.answered(place, sent_ns)
+
+    def chose(self, identity: int, status: str, at_ns: int) -> None:
+        """An agent set how it wants to be shown, and the target said yes."""
+        account, place = self._at(identity, at_ns)
+        if self._log is not None:
+            self._log.write("choose", at_ns, self._name(identity), account.account_id, what=status)
+        account.judge.choose(place, status)
+        account.samples.strip(place, at_ns)
 
     # -- observation -------------------------------------------------------------------------------------------------
 
     def told(
-        self,
-        identity: int,
-        users: Mapping[str, str],
-        contacts: Mapping[str, str] | None,
-        at_ns: int,
-        batch: Batch,
-    ) -> None:
+        self, identity: int, data: bytes, at_ns: int, asked_ns: int | None = None, *, shared: bool = False
+    ) -> Told:
         """The observer received a presence.update.
 
         Args:
             identity: the observer.
-            users: status by user id, as the frame has it.
-            contacts: status by contact id, or None where the frame has none.
+            data: the frame's data, encoded.
             at_ns: monotonic arrival.
-            batch: where the integrals go.
+            asked_ns: when the beat that it answers was sent; None where it answers none.
+            shared: whether another socket of the identity may have asked for it.
+
+        Returns:
+            What it says, to be checked.
+
+        Raises:
+            msgspec.MsgspecError: it is no presence data.
         """
-        account, _ = self._locate(identity)
-        shown = np.zeros(len(account.members), dtype=bool)
-        for names, places in ((users, account.user_places), (contacts or {}, account.contact_places)):
-            for name, status in names.items():
-                place = places.get(name)
-                if place is not None and status in _SHOWN:
-                    shown[place] = True
-        view = self._views.get(identity)
-        if view is None:
-            self._views[identity] = _View(identity, at_ns, shown, self._ideal(account, at_ns))
-            return
-        self._integrate(account, view, at_ns, batch)
-        if self._counting:
-            vanished = view.shown & ~shown & (account.end_ns == _FOREVER)
-            self._split(account, view, vanished.astype(np.int64), "presence.mistakes", at_ns, batch)
-        view.shown = shown
+        account, place = self._place[identity]
+        role = ROLES[place >= account.roster.agents]
+        followed = identity in self._observers
+        told = account.reader.read(data) if followed else glance(data)
+        if told.others and role == "contact":
+            self._count("presence.forbidden", "contact", role, at_ns)
+        if not followed:
+            return told
+        if self._log is not None:
+            shown = [self._name(account.roster.members[n]) for n in account.roster.places(told.shown).tolist()]
+            name = self._name(identity)
+            self._log.write("told", at_ns, name, account.account_id, asked_ns=asked_ns, shown=shown)
+        account.judge.advance(at_ns)
+        view = account.judge.views.get(place)
+        if view is not None:
+            account.samples.weigh(view, at_ns)
+            if asked_ns is None and not shared:
+                self._count("presence.unasked", role, role, at_ns)
+        if asked_ns is not None:
+            account.samples.ages(place, told, asked_ns, at_ns)
+        account.judge.tell(place, told, at_ns)
+        account.samples.strip(place, at_ns)
+        return told
+
+    def asked(self, account_id: int, role: Role, shown: Iterable[int], asked_ns: int, at_ns: int) -> None:
+        """REST was asked between two moments who is there: hold it against those who came or went in neither.
+
+        Args:
+            account_id: the account.
+            role: of those who were asked for.
+            shown: OneChat's ids of those it names as there.
+            asked_ns: monotonic time of the question.
+            at_ns: monotonic time of the answer.
+        """
+        account = self._by_id[account_id]
+        account.judge.advance(at_ns)
+        roster, truth, target = account.roster, account.judge.truth, ROLES.index(role)
+        names = roster.users if target == 0 else roster.contacts
+        bits = sum(1 << names[str(one)] for one in set(shown) if str(one) in names)
+        alive = truth.alive & ~truth.away & roster.bits(truth.since_ns < asked_ns) & roster.of_role[target]
+        gone = truth.gone & roster.bits(truth.died_ns < asked_ns) & roster.of_role[target]
+        for name, those in (
+            ("alive", alive),
+            ("right", alive & bits),
+            ("absent", gone),
+            ("false_online", gone & bits),
+        ):
+            self._count(f"presence.oracle_{name}", role, "rest", at_ns, those.bit_count())
+
+    # -- the run -----------------------------------------------------------------------------------------------------
 
     def count_from(self, at_ns: int) -> None:
-        """The hold begins: integrals before ``at_ns`` do not count."""
-        self._counting = True
-        for view in self._views.values():
-            view.since_ns = at_ns
+        """The hold begins: what was before ``at_ns`` does not count."""
+        self._holding = True
+        if self._log is not None:
+            self._log.write("hold", at_ns)
+        for account in self._accounts:
+            account.judge.hold(at_ns)
+            account.samples.strip(-1, at_ns)
 
-    def count_until(self, at_ns: int, batch: Batch) -> None:
-        """The hold ends: all views are integrated up to ``at_ns`` and none after it."""
-        for view in self._views.values():
-            self._integrate(self._accounts[self._account_of[view.observer]], view, at_ns, batch)
-        self._counting = False
+    def count_until(self, at_ns: int) -> None:
+        """The hold ends at ``at_ns``."""
+        for account in self._accounts:
+            account.judge.drain(at_ns)
+        if self._log is not None and self._holding:
+            self._log.write("drain", at_ns)
+        self._holding = False
 
-    def prune(self) -> None:
-        """Forget visits that ended before every open view began."""
-        oldest = min((v.since_ns for v in self._views.values()), default=self._clock.now_ns())
-        for account in self._accounts.values():
-            account.past = [visit for visit in account.past if visit[2] > oldest]
+    def close(self) -> None:
+        """Write the log to its end, where there is one."""
+        if self._log is not None:
+            self._log.close()
 
-    # -- integration -------------------------------------------------------------------------------------------------
+    def collect(self, now_ns: int, batch: Batch) -> None:
+        """Hand over what was found since the last call, about once a second; costs what changed."""
+        for account in self._accounts:
+            judge = account.judge
+            judge.advance(now_ns)
+            judge.time.flush(judge.batch)
+            account.samples.look(now_ns)
+            batch.merge(judge.batch)
+            judge.batch = Batch()
+        at_us, worker = self._clock.wall_ns(now_ns) // NS_PER_US, self._settings.worker
+        if self._holding:
+            batch.gauges.append(Gauge(at_us, "presence.pairs", worker, self.pairs))
+            batch.gauges.append(Gauge(at_us, "presence.pairs_all", worker, self.pairs_all))
 
-    def _locate(self, identity: int) -> tuple[_Account, int]:
-        account = self._accounts[self._account_of[identity]]
-        return account, account.place[identity]
+    def _name(self, identity: int) -> str:
+        agents = self._people.agents
+        if identity < len(agents):
+            return f"agent:{agents[identity].user_id}"
+        return f"contact:{self._people.contacts[identity - len(agents)].contact_id}"
 
-    def _ideal(self, account: _Account, at_ns: int) -> NDArray[np.bool_]:
-        ideal = np.zeros(len(account.members), dtype=bool)
-        for expiry_ns, part in zip(
-            self._expiry_ns, (slice(0, account.agents), slice(account.agents, None)), strict=True
-        ):
-            if expiry_ns is not None:
-                ideal[part] = account.beat_ns[part] >= at_ns - expiry_ns
-        return ideal
+    def _at(self, identity: int, at_ns: int) -> tuple[_Account, int]:
+        account, place = self._place[identity]
+        account.judge.advance(at_ns)
+        return account, place
 
-    def _integrate(self, account: _Account, view: _View, to_ns: int, batch: Batch) -> None:
-        from_ns, view.since_ns = view.since_ns, to_ns
-        if not self._counting or to_ns <= from_ns:
-            return
-        alive = account.alive_ns(from_ns, to_ns)
-        absent = np.maximum(to_ns - np.maximum(account.first_ns, from_ns), 0) - alive
-        self._split(account, view, alive, "presence.alive_us", to_ns, batch)
-        self._split(account, view, np.where(view.shown, alive, 0), "presence.right_us", to_ns, batch)
-        self._split(account, view, np.where(view.shown, 0, alive), "presence.mistake_us", to_ns, batch)
-        self._split(account, view, absent, "presence.absent_us", to_ns, batch)
-        self._split(account, view, np.where(view.shown, absent, 0), "presence.false_online_us", to_ns, batch)
-        if None not in self._expiry_ns:
-            self._split(account, view, np.where(view.ideal, alive, 0), "presence.ideal_right_us", to_ns, batch)
-
-    def _split(
-        self, account: _Account, view: _View, values: NDArray[np.int64], metric: str, at_ns: int, batch: Batch
-    ) -> None:
-        """Add values per target up by the target's role; contacts observe agents only; nobody observes itself."""
-        observer_role = ROLES[int(self._people.role[view.observer])]
-        own = account.place[view.observer]
-        window = self._clock.wall_ns(at_ns) // self._window_ns
-        divisor = NS_PER_US if metric.endswith("_us") else 1
-        for number, part in enumerate((slice(0, account.agents), slice(account.agents, None))):
-            if number == 1 and observer_role == "contact":
-                continue
-            total = int(values[part].sum())
-            if part.start <= own < (part.stop if part.stop is not None else len(values)):
-                total -= int(values[own])
-            if total or metric in ("presence.alive_us", "presence.ideal_right_us"):
-                batch.add(window, metric, ROLES[number], observer_role, total // divisor)
+    def _count(self, metric: str, name: str, role: str, at_ns: int, value: int = 1) -> None:
+        if self._holding:
+            self._accounts[0].judge.batch.add(self._clock.wall_ns(at_ns) // self._window_ns, metric, name, role, value)

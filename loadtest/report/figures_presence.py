@@ -43,8 +43,8 @@ def presence_over_time(frames: Frames, line: Timeline) -> ink.Picture | None:
     lowest = min((float(v) for both in lines for values in both for v in values if not np.isnan(v)), default=0.0)
     floor = 0.0 if lowest < 50 else 50.0 if lowest < 80 else 80.0 if lowest < 95 else 90.0
     for row, (panel, (target, observer), (accuracy, ceiling)) in enumerate(zip(axes, pairs, lines, strict=True)):
-        panel.plot(bins.centre_s, ceiling, color=ink.VERMILLION, linestyle=(0, (3, 2)), linewidth=1.3)
         panel.plot(bins.centre_s, accuracy, color=ink.BLUE)
+        panel.plot(bins.centre_s, ceiling, color=ink.VERMILLION, linestyle=(0, (3, 2)), linewidth=1.3, zorder=3)
         panel.fill_between(
             bins.centre_s, accuracy, ceiling, where=accuracy < ceiling, color=ink.VERMILLION, alpha=0.15, linewidth=0
         )
