@@ -6,7 +6,7 @@ buffers are binned in numpy into a :class:`~loadtest.metrics.Batch`, which goes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,16 +17,20 @@ from loadtest.collect.checks import Checks
 from loadtest.collect.entry import Entry
 from loadtest.collect.epochs import EndCause, Epochs
 from loadtest.collect.health import Health
+from loadtest.collect.hearing import Hearing
 from loadtest.collect.ledger import Ledger
 from loadtest.collect.marks import PRIVATE, PUBLIC
 from loadtest.collect.people import ROLES, People
-from loadtest.collect.presence import Presence
-from loadtest.collect.subjects import tracked_events
+from loadtest.collect.presence import MOST_PAIRS, Presence, PresenceSettings
+from loadtest.collect.read_lag import ReadLagLog
+from loadtest.collect.subjects import counted_events, tracked_events
 from loadtest.directory import Directory, Role
-from loadtest.errors import ContractViolation
 from loadtest.metrics import Batch, Gauge, Note
 
 Dialect = Literal["auto", "seed", "current"]
+
+#: how long a tick works in one go before arrivals get their turn
+_TURN_NS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,10 @@ class CollectorSettings:
         dialect: whose audience rules hold; ``auto`` allows what any version allows.
         agent_expiry_s: the target's presence expiry for agents, None when not known.
         contact_expiry_s: the same for contacts.
+        heartbeat_s: time between two presence beats that users promise; 0 for no promise.
+        presence_pairs: pairs of observer and target followed in this process at most.
+        presence_log: file to log everything to that is seen of presence, or None.
+        seed: of what is drawn.
     """
 
     run_tag: str
@@ -52,6 +60,10 @@ class CollectorSettings:
     dialect: Dialect = "auto"
     agent_expiry_s: float | None = None
     contact_expiry_s: float | None = None
+    heartbeat_s: float = 0.0
+    presence_pairs: int = MOST_PAIRS
+    presence_log: str | None = None
+    seed: int = 0
 
     @property
     def window_ns(self) -> int:
@@ -74,6 +86,7 @@ class Collector:
         self.window_ns = settings.window_ns
         self.people = People(directory)
         self.epochs = Epochs(self.people.count)
+        self.hearing = Hearing(clock, self.window)
         self.ledger = Ledger(
             self.people,
             self.epochs,
@@ -83,16 +96,28 @@ class Collector:
             dialect=settings.dialect,
             workers=settings.workers,
             worker=settings.worker,
+            on_missing=self.hearing.missed,
         )
         self.presence = Presence(
             self.people,
             clock,
             window_ns=self.window_ns,
-            agent_expiry_s=settings.agent_expiry_s,
-            contact_expiry_s=settings.contact_expiry_s,
+            settings=PresenceSettings(
+                agent_expiry_s=settings.agent_expiry_s,
+                contact_expiry_s=settings.contact_expiry_s,
+                heartbeat_s=settings.heartbeat_s,
+                most_pairs=settings.presence_pairs,
+                seed=settings.seed,
+                worker=settings.worker,
+                log_path=settings.presence_log,
+            ),
         )
         self.health = Health(clock, window_ns=self.window_ns, worker=settings.worker)
-        self.checks = Checks(self.people, settings.dialect, self._violated)
+        #: told by the transport how long the kernel had held what was read
+        self.read_lags = ReadLagLog(
+            clock, window_ns=self.window_ns, deadline_s=settings.deadline_s, judge=self.health.judge_read_lag
+        )
+        self.checks = Checks(self.people, settings.dialect, self)
         self.batch = Batch()
         #: what a receiver's fast path searches for: the mark of this run at the start of a content
         self.needles = {
@@ -100,6 +125,8 @@ class Collector:
         }
         #: events whose emissions are matched by their subject, since no text of ours is in them
         self.tracked: frozenset[str] = tracked_events(settings.dialect)
+        #: events that are judged by subject and count, since several actions cause them
+        self.counted: frozenset[str] = counted_events(settings.dialect)
         self.holding = False
         self._received: dict[tuple[str, Role], list[int]] = {}
         self._ping_gaps: dict[Role, list[tuple[int, int]]] = {role: [] for role in ROLES}
@@ -130,12 +157,6 @@ class Collector:
         """Mark a moment on the time line."""
         at_ns = self.clock.now_ns() if at_ns is None else at_ns
         self.batch.notes.append(Note(self.clock.wall_ns(at_ns) // NS_PER_US, kind, text, dict(data or {})))
-
-    def _violated(self, role: str, violation: ContractViolation, evidence: Mapping[str, object] | None) -> None:
-        self.count("contract.violation", violation.kind, role)
-        if evidence is not None:
-            data = {"kind": violation.kind, "event": violation.event, "role": role, "frame": dict(evidence)}
-            self.note("violation", str(violation), data)
 
     def received_cell(self, event: str, role: Role) -> list[int]:
         """The counter [frames, bytes] of an event on a role's sockets, for a receiver to add to directly."""
@@ -180,7 +201,11 @@ class Collector:
             self._here[identity] = left
         else:
             self._connected[ROLES[int(self.people.role[identity])]] -= 1
-            self.presence.left(identity, at_ns, self.batch)
+            self.presence.left(identity, at_ns, "left" if cause == EndCause.BY_US else "cut")
+
+    def sockets_of(self, identity: int) -> int:
+        """How many confirmed subscriptions the identity has open now."""
+        return self._here.get(identity, 0)
 
     @property
     def connected_count(self) -> int:
@@ -202,11 +227,13 @@ class Collector:
         """An action of the plan was taken up."""
         self._lateness.setdefault(self.window(due_ns), []).append((dispatched_ns - due_ns) // NS_PER_US)
 
-    def tick(self, key: bytes, epoch: int, arrival_ns: int) -> Entry:
+    def tick(self, key: bytes, epoch: int, arrival_ns: int, lag_ns: int = -1) -> Entry:
         """A mark of this run was found on an epoch's socket (the slow path's way in)."""
         ledger = self.ledger
         entry = ledger.entries.get(key) or ledger.unknown(key, arrival_ns)
         if len(entry.who) < entry.room:
+            if lag_ns >= 0:
+                entry.lag(lag_ns)
             entry.who.append(epoch)
             entry.when.append(arrival_ns)
         else:
@@ -225,21 +252,26 @@ class Collector:
     def drain(self, at_ns: int) -> None:
         """The hold is over."""
         self._integrate_users(at_ns)
-        self.presence.count_until(at_ns, self.batch)
+        self.presence.count_until(at_ns)
         self.holding = False
 
     # -- ticks -------------------------------------------------------------------------------------------------------
 
-    def collect(self, now_ns: int, *, final: bool = False) -> Batch:
+    def collect(self, now_ns: int, *, final: bool = False, breathe: Callable[[], None] | None = None) -> Batch:
         """Bin what was gathered since the last call and hand it over.
 
         Args:
             now_ns: monotonic time.
             final: the last call of the run: open entries are closed, their missing deliveries undetermined.
+            breathe: called about every millisecond of work; what it lets happen is still of this batch.
         """
         self._integrate_users(now_ns)
         batch = self.batch
-        self.ledger.judge(now_ns, batch, final=final)
+        turn_ns = self.clock.now_ns()
+        for _ in self.ledger.judging(now_ns, batch, final=final):
+            if breathe is not None and self.clock.now_ns() - turn_ns > _TURN_NS:
+                breathe()
+                turn_ns = self.clock.now_ns()
         now_window = self.window(now_ns)
         for (event, role), cell in self._received.items():
             if cell[0]:
@@ -255,17 +287,21 @@ class Collector:
                 if gap_ns >= 0:
                     batch.hist(window, "ping_gap", "", role).record(gap_ns // NS_PER_US)
             gaps.clear()
+        self.hearing.flush(now_ns, batch)
+        self.health.look_at_machine(now_ns, batch)
         self._flush_windows(now_window, batch, final=final)
+        self.read_lags.flush(now_window, batch, final=final)
         self.health.sample(now_ns, batch)
         self._gauges(now_ns, batch)
-        self.presence.prune()
+        self.presence.collect(now_ns, batch)
         self.batch = Batch()
         return batch
 
     def _flush_windows(self, now_window: int, batch: Batch, *, final: bool) -> None:
         over = now_window if not final else now_window + 1
-        for window in sorted(w for w in self._lateness if w < over):
-            late_us = np.array(self._lateness.pop(window), dtype=np.int64)
+        for window in sorted(w for w in self._lateness.keys() | self.health.dropped_windows() if w < over):
+            late_us = np.array(self._lateness.pop(window, ()), dtype=np.int64)
+            self.health.judge_dropped(window, batch, len(late_us))
             batch.hist(window, "lateness").record_many(np.maximum(late_us, 0))
             self.health.judge_lateness(window, batch, (late_us / 1000).tolist())
         lag_max: dict[int, float] = {}

@@ -57,15 +57,23 @@ class Action:
 
 
 class Entry:
-    """One emission's page in the ledger. Receivers append to ``who`` and ``when``; everything else is the ledger's."""
+    """One emission's page in the ledger. Receivers append to ``who`` and ``when``; everything else is the ledger's.
+
+    A delivery costs 12 bytes here, and 4 more once the required epochs are known.
+
+    Args:
+        key: the mark's key, or event and subject.
+        room: ticks kept at most; what exceeds it is counted in ``overflow``.
+    """
 
     __slots__ = (
         "action",
-        "allowed",
-        "audience",
         "closed",
+        "due_us",
+        "heard",
         "judged",
         "key",
+        "lagged",
         "missing",
         "overflow",
         "own",
@@ -79,43 +87,78 @@ class Entry:
         "written_ns",
     )
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, room: int = TICKS_AT_LEAST) -> None:
         self.key = key
         self.action: Action | None = None
         self.own = False
-        #: who must see it, and who may (in some version of the dialect), by identity number
-        self.audience: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self.allowed: NDArray[np.int64] = self.audience
+        #: the due time as its emitter announced it, Unix microseconds: with the key, the emission's name in any process
+        self.due_us = 0
         self.written_ns = 0
         self.responded_ns: int | None = None
         self.status = ""
         self.who = array("i")
         self.when = array("q")
-        self.room = TICKS_AT_LEAST
+        self.room = room
+        #: pairs of a tick's place and how long the kernel had held its frame, where that is known exactly
+        self.lagged: array[int] | None = None
         self.overflow = 0
-        self.required: NDArray[np.int64] | None = None
+        self.required: NDArray[np.int32] | None = None
+        #: some process received it: what matters where it is not certain that it was emitted
+        self.heard = False
         self.settled = False
         self.closed = False
         self.judged = 0
-        self.missing: dict[int, int] | None = None
+        self.missing: set[int] | None = None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it takes a delivery to know that it was emitted at all."""
+        return self.status == "uncertain" or (self.action is not None and self.action.perhaps)
+
+    def lag(self, lag_ns: int) -> None:
+        """Of the tick that is about to be appended: how long the kernel had held its frame."""
+        if self.lagged is None:
+            self.lagged = array("q")
+        self.lagged.extend((len(self.who), lag_ns))
+
+    def adopt(self, early: Entry) -> None:
+        """Take over the ticks of an entry that has no emission of its own."""
+        self.who, self.when, self.lagged, self.overflow = early.who, early.when, early.lagged, early.overflow
+
+    def kernel_arrivals(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Ticked epochs ascending, and when the kernel had the first copy; those of which that is known, shape (n,)."""
+        place, lag_ns = np.array(self.lagged or (), dtype=np.int64).reshape(-1, 2).T
+        epochs, first = np.unique(np.array(self.who, dtype=np.int64), return_index=True)
+        at = np.searchsorted(place, first)  # places ascend
+        known = at < len(place)
+        known[known] = place[at[known]] == first[known]
+        return epochs[known], np.array(self.when, dtype=np.int64)[first[known]] - lag_ns[at[known]]
 
     def split(self, at_ns: int) -> Entry:
         """Hand ticks from ``at_ns`` on over to a new entry of the same key."""
-        later = Entry(self.key)
+        later = Entry(self.key, self.room)
         who, when = list(self.who), list(self.when)
+        lagged = dict(zip(self.lagged[::2], self.lagged[1::2], strict=True)) if self.lagged else {}
         del self.who[:], self.when[:]
-        for epoch, arrival_ns in zip(who, when, strict=True):
+        self.lagged = None
+        for place, (epoch, arrival_ns) in enumerate(zip(who, when, strict=True)):
             entry = later if arrival_ns >= at_ns else self
+            if place in lagged:
+                entry.lag(lagged[place])
             entry.who.append(epoch)
             entry.when.append(arrival_ns)
         return later
 
-    def firsts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Ticked epochs ascending, the arrival of each one's first copy, and how many copies each got; shapes (n,)."""
-        who = np.array(self.who, dtype=np.int64)
-        when = np.array(self.when, dtype=np.int64)
+    def seen(self, since: int = 0) -> Seen:
+        """What arrived up to now.
+
+        Args:
+            since: how many ticks to leave out at the beginning.
+        """
+        who = np.array(self.who, dtype=np.int64)[since:]
+        when = np.array(self.when, dtype=np.int64)[since:]
         epochs, first, copies = np.unique(who, return_index=True, return_counts=True)
-        return epochs, when[first], copies
+        return Seen(self, epochs, when[first], copies, since + len(who), np.zeros(len(epochs), dtype=bool))
 
     @property
     def is_complete(self) -> bool:
@@ -123,4 +166,26 @@ class Entry:
         required = self.required
         if required is None or len(self.who) < len(required):
             return False
-        return bool(np.isin(required, np.array(self.who, dtype=np.int64)).all())
+        return bool(np.isin(required, np.array(self.who, dtype=np.int32)).all())
+
+
+@dataclass(slots=True)
+class Seen:
+    """The copies of an emission that had arrived at some moment.
+
+    Attributes:
+        entry: the emission.
+        epochs: who had it, ascending, shape (n,).
+        first_ns: arrival of each one's first copy, shape (n,).
+        copies: how many each got, shape (n,).
+        ticks: how many ticks of the entry had come by then.
+        overtaken: whose first copy arrived after that of an emission that happened after this one; filled in by
+            :class:`loadtest.collect.order.Order`, shape (n,).
+    """
+
+    entry: Entry
+    epochs: NDArray[np.int64]
+    first_ns: NDArray[np.int64]
+    copies: NDArray[np.int64]
+    ticks: int
+    overtaken: NDArray[np.bool_]

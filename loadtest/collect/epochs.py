@@ -101,6 +101,11 @@ class Epochs:
         standing = (self.confirm_ns[epochs] + guard_ns <= at_ns) & (self.end_ns[epochs] > at_ns)
         return epochs[standing]
 
+    def is_cut_by_peer(self, epochs: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the peer ended each of the epochs; shape as ``epochs``."""
+        ended: NDArray[np.bool_] = self.cause[epochs] == EndCause.BY_PEER
+        return ended
+
     def count_without(self, identities: NDArray[np.int64], at_ns: int) -> NDArray[np.int64]:
         """Those of the identities that had no confirmed epoch at ``at_ns``."""
         present = self.identity[self.alive_at(identities, at_ns, 0)]

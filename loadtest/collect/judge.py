@@ -5,17 +5,18 @@ Pure in that it keeps nothing between calls; see :mod:`loadtest.collect.ledger` 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.clock import NS_PER_US, Clock
-from loadtest.collect.entry import TICKS_AT_LEAST, Entry
-from loadtest.collect.epochs import EndCause, Epochs
+from loadtest.collect.entry import TICKS_AT_LEAST, Action, Entry, Seen
+from loadtest.collect.epochs import Epochs
 from loadtest.collect.people import ROLES, People
+from loadtest.contract import DialectName, EventSpec, events_of
 from loadtest.metrics import Batch, Closing
 
 _BALANCE = (
@@ -34,6 +35,9 @@ _BALANCE = (
 #: ticks kept of each required epoch
 _TICKS_PER_EPOCH = 8
 
+OnMissing = Callable[[NDArray[np.int64], int, int], None]
+"""Told which required epochs had nothing by the deadline, how many were required, and when the emission was written."""
+
 
 class Judge:
     """Draws up entries.
@@ -45,7 +49,9 @@ class Judge:
         window_ns: length of a window.
         deadline_ns: how long a delivery may take from the moment its request was written.
         guard_ns: how long before the send a confirm must have been for its epoch to be required.
+        dialect: whose audiences hold; in ``auto`` what only some versions send to somebody is allowed, not required.
         worker: name of this process in closing records.
+        on_missing: told who missed an emission.
     """
 
     def __init__(
@@ -57,7 +63,9 @@ class Judge:
         window_ns: int,
         deadline_ns: int,
         guard_ns: int,
+        dialect: DialectName,
         worker: str,
+        on_missing: OnMissing | None = None,
     ) -> None:
         self._people = people
         self._epochs = epochs
@@ -65,211 +73,250 @@ class Judge:
         self._window_ns = window_ns
         self._deadline_ns = deadline_ns
         self._guard_ns = guard_ns
+        self._possible = events_of(dialect)
+        self._certain = events_of("seed") if dialect == "auto" else self._possible
         self._worker = worker
+        self._on_missing = on_missing
 
-    def window_of(self, due_ns: int) -> int:
-        """The number of the window a due time falls in."""
-        return self._clock.wall_ns(due_ns) // self._window_ns
+    def window_at(self, mono_ns: int) -> int:
+        """The number of the window a monotonic time falls in."""
+        return self._clock.wall_ns(mono_ns) // self._window_ns
+
+    def window_of(self, entry: Entry) -> int:
+        """The number of the window an emission was due in, the same in every process."""
+        return self.window_of_us(entry.due_us)
+
+    def window_of_us(self, due_us: int) -> int:
+        """The number of the window of a Unix time in microseconds."""
+        return due_us * NS_PER_US // self._window_ns
+
+    def required_of(self, action: Action) -> NDArray[np.int64]:
+        """Who must see an emission, by identity number."""
+        return self._audience(self._certain[action.event], action)
+
+    def allowed_of(self, action: Action) -> NDArray[np.int64]:
+        """Who may see an emission in some version of the dialect, by identity number."""
+        return self._audience(self._possible[action.event], action)
+
+    def _audience(self, spec: EventSpec, action: Action) -> NDArray[np.int64]:
+        audience = self._people.audience(
+            spec, action.account_id, action.inbox_id, action.contact_id, private=action.private
+        )
+        return audience if action.spared < 0 else audience[audience != action.spared]
 
     def require(self, entry: Entry) -> None:
         """Work out which epochs must receive the emission."""
-        if entry.status == "void":
-            entry.required = np.empty(0, dtype=np.int64)
-        else:
-            entry.required = self._epochs.alive_at(entry.audience, entry.written_ns, self._guard_ns)
-        entry.room = max(TICKS_AT_LEAST, _TICKS_PER_EPOCH * len(entry.required))
-
-    def settle(self, entry: Entry, batch: Batch) -> None:
-        """Take the latencies of the required epochs' first copies."""
-        entry.settled = True
         action = entry.action
-        required = entry.required
         assert action is not None
-        assert required is not None
-        epochs, arrivals, _ = entry.firsts()
-        mine = np.isin(epochs, required)
-        self._latencies(entry, epochs[mine], arrivals[mine], batch)
+        if entry.status == "void":
+            entry.required = np.empty(0, dtype=np.int32)
+        else:
+            alive = self._epochs.alive_at(self.required_of(action), entry.written_ns, self._guard_ns)
+            entry.required = alive.astype(np.int32)
+        entry.room = max(entry.room, TICKS_AT_LEAST, _TICKS_PER_EPOCH * len(entry.required))
 
-    def close(
-        self,
-        entry: Entry,
-        batch: Batch,
-        *,
-        over: bool,
-        later: Sequence[tuple[int, bytes]],
-        entries: Callable[[bytes], Entry | None],
-    ) -> bool:
+    def settle(self, seen: Seen, batch: Batch) -> None:
+        """Take the latencies of the required epochs' first copies."""
+        entry = seen.entry
+        entry.settled = True
+        assert entry.required is not None
+        mine = np.isin(seen.epochs, entry.required)
+        self._latencies(entry, seen.epochs[mine], seen.first_ns[mine], batch)
+        if entry.lagged:
+            epochs, arrivals = entry.kernel_arrivals()
+            mine = np.isin(epochs, entry.required)
+            self._arrivals(entry, epochs[mine], arrivals[mine], batch)
+
+    def close(self, seen: Seen, batch: Batch, *, over: bool) -> bool:
         """Draw the balance of an entry.
 
         Args:
-            entry: the entry; its required epochs are known.
+            seen: the entry's copies so far; its required epochs are known. What comes later is late, or too much.
             batch: where balance and closing records go.
             over: whether its deadline is over, so that what is missing is lost.
-            later: (written, key) of all sends, ascending by time, to tell reordering.
-            entries: look-up of those sends' entries.
 
         Returns:
             Whether it was finished: everybody required ticked, or nobody was.
         """
+        entry = seen.entry
         action = entry.action
-        required = entry.required
         assert action is not None
-        assert required is not None
+        assert entry.required is not None
         entry.closed = True
-        epochs, arrivals, copies = entry.firsts()
-        window = self.window_of(action.due_ns)
-        unheard = not len(epochs) and (entry.status == "uncertain" or action.perhaps)
-        if unheard:
-            required = np.empty(0, dtype=np.int64)  # nobody got it: not emitted
-            if entry.status == "uncertain":
-                batch.add(window, "emission.uncertain", action.call)
-        elif entry.status == "void":
-            batch.add(window, "emission.void", action.call)
-        allowed = np.isin(self._epochs.identity[epochs], entry.allowed)
-        place = np.searchsorted(epochs, required)
-        ticked = np.zeros(len(required), dtype=bool)
-        inside = place < len(epochs)
-        ticked[inside] = epochs[place[inside]] == required[inside]
-        in_time = np.zeros(len(required), dtype=bool)
-        in_time[ticked] = arrivals[place[ticked]] <= entry.written_ns + self._deadline_ns
-        cause = self._epochs.cause[required]
-        missing = ~ticked & (cause == EndCause.OPEN)
-        reordered = self._reordered(entry, epochs, arrivals, later, entries)
-        away = self._epochs.count_without(entry.audience, entry.written_ns) if len(entry.audience) else entry.audience
+        entry.judged = seen.ticks
+        window = self.window_of(entry)
         void = entry.status == "void"
+        unheard = not len(seen.epochs) and not entry.heard and entry.is_doubtful
+        if void or (unheard and entry.status == "uncertain"):
+            batch.add(window, "emission.void" if void else "emission.uncertain", action.call)
+        nobody = np.empty(0, dtype=np.int64)
+        required = nobody if unheard else entry.required.astype(np.int64)  # nobody got it: not emitted
+        limit_ns = entry.written_ns + self._deadline_ns
+        place = np.searchsorted(seen.epochs, required)
+        ticked = place < len(seen.epochs)
+        ticked[ticked] = seen.epochs[place[ticked]] == required[ticked]
+        in_time = np.zeros(len(required), dtype=bool)
+        in_time[ticked] = seen.first_ns[place[ticked]] <= limit_ns
+        cut = ~ticked & (self._epochs.end_ns[required] <= limit_ns)
+        missing = ~ticked & ~cut
+        lost = missing if over and not entry.overflow else np.zeros(len(required), dtype=bool)
+        by_peer = self._epochs.is_cut_by_peer(required)
+        allowed = np.isin(self._epochs.identity[seen.epochs], self.allowed_of(action))
+        away = nobody if void or unheard else self._away(entry, action)
         emitted = int(entry.own and not void and not unheard)
-        copies_over = np.maximum(copies - action.most, 0)
-        required_roles = self._roles_of(required)
-        epoch_roles = self._roles_of(epochs)
+        excess = np.maximum(seen.copies - action.most, 0)
+        required_roles, seen_roles = self._roles_of(required), self._roles_of(seen.epochs)
         if emitted:
             batch.add(window, "delivery.emitted", action.event)
         for number, role in enumerate(ROLES):
-            of = required_roles == number
-            tick_of = epoch_roles == number
+            of, by = required_roles == number, seen_roles == number
             balance = {
-                "expected": int(of.sum()),
-                "delivered": int((of & in_time).sum()),
-                "late": int((of & ticked & ~in_time).sum()),
-                "lost": int((of & missing).sum()) if over else 0,
-                "duplicated": 0 if void else int(copies_over[tick_of & allowed].sum()),
-                "reordered": int(reordered[tick_of].sum()),
-                "leaked": int((tick_of & ~allowed).sum()),
-                "cut_by_peer": int((of & ~ticked & (cause == EndCause.BY_PEER)).sum()),
-                "cut_by_us": int((of & ~ticked & (cause == EndCause.BY_US)).sum()),
+                "expected": _count(of),
+                "delivered": _count(of & in_time),
+                "late": _count(of & ticked & ~in_time),
+                "lost": _count(of & lost),
+                "duplicated": 0 if void else int(excess[by & allowed].sum()),
+                "reordered": _count(by & allowed & seen.overtaken),
+                "leaked": _count(by & ~allowed),
+                "cut_by_peer": _count(of & cut & by_peer),
+                "cut_by_us": _count(of & cut & ~by_peer),
                 "away": int((self._people.role[away] == number).sum()),
-                "undetermined": 0 if over else int((of & missing).sum()),
+                "undetermined": _count(of & missing & ~lost),
             }
             for name, value in balance.items():
                 if value:
                     batch.add(window, f"delivery.{name}", action.event, role, value)
-            if void and (stray := int((copies[tick_of & allowed]).sum())):
+            if void and (stray := int(seen.copies[by & allowed].sum())):
                 batch.add(window, "delivery.unmatched", action.event, role, stray)
-            latencies = (arrivals[np.isin(epochs, required[of])] - action.due_ns) // NS_PER_US
-            has_row = emitted and number == 0
-            if any(balance.values()) or has_row:
+            if any(balance.values()) or (emitted and number == 0):
+                latencies_us = (seen.first_ns[place[of & ticked]] - action.due_ns) // NS_PER_US
+                extremes: dict[str, int | None] = {"first_us": None, "last_us": None}
+                if len(latencies_us):
+                    extremes = {"first_us": int(latencies_us.min()), "last_us": int(latencies_us.max())}
                 batch.closings.append(
-                    self._closing(
-                        entry,
-                        role,
-                        emitted=emitted if number == 0 else 0,
-                        first_us=int(latencies.min()) if len(latencies) else None,
-                        last_us=int(latencies.max()) if len(latencies) else None,
-                        **balance,
-                    )
+                    self._closing(entry, role, emitted=emitted if number == 0 else 0, **extremes, **balance)
                 )
         if entry.overflow:
             batch.add(window, "generator.overflow", value=entry.overflow)
-        if over and missing.any():
-            entry.missing = dict.fromkeys(required[missing].tolist(), 0)
-            entry.judged = len(entry.who)
+            entry.overflow = 0
+        if lost.any():
+            entry.missing = set(required[lost].tolist())
+            if self._on_missing is not None:
+                self._on_missing(required[lost], len(required), entry.written_ns)
         return not missing.any()
 
-    def take_late(self, entry: Entry, batch: Batch) -> None:
-        """An entry that was closed with receivers missing got more ticks."""
+    def _away(self, entry: Entry, action: Action) -> NDArray[np.int64]:
+        audience = self.required_of(action)
+        return self._epochs.count_without(audience, entry.written_ns) if len(audience) else audience
+
+    def take_late(self, fresh: Seen, batch: Batch) -> None:
+        """An entry got more ticks after it was closed: late deliveries, further copies, or leaks.
+
+        Args:
+            fresh: what came since it was judged.
+            batch: where corrections go.
+        """
+        entry = fresh.entry
         action = entry.action
-        missing = entry.missing
         assert action is not None
-        assert missing is not None
-        window = self.window_of(action.due_ns)
-        fresh = list(zip(entry.who[entry.judged :], entry.when[entry.judged :], strict=True))
-        entry.judged = len(entry.who)
-        for epoch, arrival_ns in fresh:
-            number = int(self._people.role[self._epochs.identity[epoch]])
-            role = ROLES[number]
-            if epoch in missing:
-                del missing[epoch]
-                batch.add(window, "delivery.lost", action.event, role, -1)
-                batch.add(window, "delivery.late", action.event, role, 1)
-                self._latencies(entry, np.array([epoch]), np.array([arrival_ns]), batch)
-                latency_us = (arrival_ns - action.due_ns) // NS_PER_US
-                batch.closings.append(self._closing(entry, role, late=1, lost=-1, last_us=latency_us))
-            elif self._epochs.identity[epoch] in entry.allowed:
-                batch.add(window, "delivery.duplicated", action.event, role)
-                batch.closings.append(self._closing(entry, role, duplicated=1))
-            else:
-                batch.add(window, "delivery.leaked", action.event, role)
-                batch.closings.append(self._closing(entry, role, leaked=1))
+        window = self.window_of(entry)
+        before = Counter(entry.who[: entry.judged])
+        entry.judged = fresh.ticks
+        missing = entry.missing or set()
+        late = np.array([epoch in missing for epoch in fresh.epochs.tolist()], dtype=bool)
+        missing.difference_update(fresh.epochs.tolist())
+        had = np.array([before[epoch] for epoch in fresh.epochs.tolist()], dtype=np.int64)
+        allowed = np.isin(self._epochs.identity[fresh.epochs], self.allowed_of(action))
+        excess = np.maximum(had + fresh.copies - np.maximum(had, action.most), 0)
+        self._latencies(entry, fresh.epochs[late], fresh.first_ns[late], batch)
+        roles = self._roles_of(fresh.epochs)
+        void = entry.status == "void"
+        for number, role in enumerate(ROLES):
+            by = roles == number
+            came = _count(by & late)
+            changes = {
+                "late": came,
+                "lost": -came,
+                "duplicated": 0 if void else int(excess[by & allowed].sum()),
+                "reordered": _count(by & allowed & (had == 0) & fresh.overtaken),
+                "leaked": _count(by & ~allowed & (had == 0)),
+            }
+            for name, value in changes.items():
+                if value:
+                    batch.add(window, f"delivery.{name}", action.event, role, value)
+            if void and (stray := int(fresh.copies[by & allowed].sum())):
+                batch.add(window, "delivery.unmatched", action.event, role, stray)
+            if any(changes.values()):
+                slowest_ns = int(fresh.first_ns[by & late].max()) if came else None
+                last_us = None if slowest_ns is None else (slowest_ns - action.due_ns) // NS_PER_US
+                batch.closings.append(self._closing(entry, role, last_us=last_us, **changes))
 
     def _latencies(self, entry: Entry, epochs: NDArray[np.int64], arrivals: NDArray[np.int64], batch: Batch) -> None:
         action = entry.action
         assert action is not None
-        window = self.window_of(action.due_ns)
+        window = self.window_of(entry)
         roles = self._roles_of(epochs)
         for number, role in enumerate(ROLES):
             of_role = arrivals[roles == number]
             if len(of_role):
-                batch.hist(window, "fanout", action.event, role).record_many((of_role - action.due_ns) // NS_PER_US)
+                batch.hist(window, "fanout", action.event, role).record_many(self._since_us(of_role, action.due_ns))
                 batch.hist(window, "fanout_sent", action.event, role).record_many(
-                    (of_role - entry.written_ns) // NS_PER_US
+                    self._since_us(of_role, entry.written_ns)
                 )
+
+    def _arrivals(self, entry: Entry, epochs: NDArray[np.int64], arrivals: NDArray[np.int64], batch: Batch) -> None:
+        """Latencies up to the arrival in this machine's kernel, free of this process's own lag."""
+        action = entry.action
+        assert action is not None
+        window = self.window_of(entry)
+        roles = self._roles_of(epochs)
+        for number, role in enumerate(ROLES):
+            of_role = arrivals[roles == number]
+            if len(of_role):
+                batch.hist(window, "fanout_arrival", action.event, role).record_many(
+                    self._since_us(of_role, action.due_ns)
+                )
+
+    def _since_us(self, arrivals: NDArray[np.int64], since_ns: int) -> NDArray[np.int64]:
+        """Latencies. What seems to have come before its time, within what clocks may be wrong by, came at once.
+
+        What came sooner than that is left negative: the histogram counts it as a defect.
+        """
+        passed_ns = arrivals - since_ns
+        passed_ns[(passed_ns < 0) & (passed_ns >= -2 * self._clock.bound_ns)] = 0
+        return passed_ns // NS_PER_US
 
     def _closing(self, entry: Entry, role: str, **values: Any) -> Closing:
         a = entry.action
         assert a is not None
-        own = entry.own
-        base: dict[str, Any] = {**dict.fromkeys(_BALANCE, 0), "emitted": 0, "first_us": None, "last_us": None, **values}
+        if entry.own:
+            values["lateness_us"] = (a.dispatched_ns - a.due_ns) // NS_PER_US
+            values["rest_wait_us"] = (entry.written_ns - a.dispatched_ns) // NS_PER_US
+            if entry.responded_ns:
+                values["response_us"] = (entry.responded_ns - entry.written_ns) // NS_PER_US
+        return self.closing_of(entry.key, a, entry.due_us, role, status=entry.status, **values)
+
+    def closing_of(self, key: bytes, action: Action, due_us: int, role: str, **values: Any) -> Closing:
+        """A closing record; what ``values`` does not name is 0 or not known."""
+        times = {"lateness_us": 0, "rest_wait_us": 0, "response_us": None, "first_us": None, "last_us": None}
+        base: dict[str, Any] = {**dict.fromkeys(_BALANCE, 0), **times, "emitted": 0, "status": "ok", **values}
         return Closing(
-            mark=entry.key.decode(),
-            event=a.event,
+            mark=key.decode(),
+            event=action.event,
             role=role,
             worker=self._worker,
-            account_id=a.account_id,
-            conversation_id=a.conversation_id,
-            inbox_id=a.inbox_id,
-            actor_role=a.actor_role,
-            actor_id=a.actor_id,
-            due_us=self._clock.wall_ns(a.due_ns) // NS_PER_US,
-            lateness_us=(a.dispatched_ns - a.due_ns) // NS_PER_US if own else 0,
-            rest_wait_us=(entry.written_ns - a.dispatched_ns) // NS_PER_US if own else 0,
-            response_us=(entry.responded_ns - entry.written_ns) // NS_PER_US if entry.responded_ns and own else None,
-            status=entry.status,
+            account_id=action.account_id,
+            conversation_id=action.conversation_id,
+            inbox_id=action.inbox_id,
+            actor_role=action.actor_role,
+            actor_id=action.actor_id,
+            due_us=due_us,
             **base,
         )
 
-    def _reordered(
-        self,
-        entry: Entry,
-        epochs: NDArray[np.int64],
-        arrivals: NDArray[np.int64],
-        later: Sequence[tuple[int, bytes]],
-        entries: Callable[[bytes], Entry | None],
-    ) -> NDArray[np.bool_]:
-        """Which ticked epochs saw this emission after one whose POST began after this one's response."""
-        overtaken = np.zeros(len(epochs), dtype=bool)
-        if entry.responded_ns is None or not len(epochs):
-            return overtaken
-        last = int(arrivals.max())
-        first_candidate = bisect_right(later, (entry.responded_ns, b"\xff"))
-        for written_ns, key in later[first_candidate:]:
-            if written_ns >= last:
-                break
-            other = entries(key)
-            if other is None or other is entry or not len(other.who):
-                continue
-            other_epochs, other_arrivals, _ = other.firsts()
-            _, here, there = np.intersect1d(epochs, other_epochs, assume_unique=True, return_indices=True)
-            overtaken[here] |= arrivals[here] > other_arrivals[there]
-        return overtaken
-
     def _roles_of(self, epochs: NDArray[np.int64]) -> NDArray[np.int8]:
         return self._people.role[self._epochs.identity[epochs]]
+
+
+def _count(mask: NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(mask))

@@ -8,38 +8,46 @@ The terms, as in the design:
 
 - *required*: an epoch of the audience, confirmed a guard before the send and not over at it;
 - *delivered*: a required epoch that was ticked before the deadline; *late*: ticked after it; *lost*: never;
-- *cut_by_us*, *cut_by_peer*: a required epoch that ended before its tick; *away*: an identity of the audience that is
-  simulated here and had no subscription at the send;
+- *cut_by_us*, *cut_by_peer*: a required epoch that ended before its tick and its deadline; *away*: an identity of the
+  audience that is simulated here and had no subscription at the send;
 - *duplicated*: copies beyond an epoch's first; *leaked*: an epoch whose identity the contract does not name;
-- *reordered*: a first copy that came after one whose POST began after this one's response (Lamport's happens-before);
-- *undetermined*: a required epoch whose deadline had not come when the books were closed;
-- *unmatched*: a mark of this run that belongs to no entry (voided, or long closed).
+- *reordered*: a first copy that came after one whose POST began after this one's response
+  (:mod:`loadtest.collect.order`);
+- *undetermined*: a required epoch whose deadline had not come when the books were closed, or whose emission had more
+  copies than there was room for;
+- *unmatched*: a mark of this run that belongs to no entry (voided, or closed for more than a deadline).
 
 An emission that carries text is keyed by its mark. One that does not (typing, status, assignment ...) is keyed by its
 event and subject (see :mod:`loadtest.collect.subjects`); a subject has one entry an event at a time, and one whose
 entry was not finished is retired for that event, since a late copy could not be told from the next emission's first.
 An event that *perhaps* follows has no expectation until its first arrival; then all of its audience is required.
+Events that cannot be told to be one action's are counted by subject (:mod:`loadtest.collect.tallies`).
 
 The deadline counts from the moment the request was written: what a pool or a late generator held back is not the
-server's delay (latencies still count from the due time).
+server's delay (latencies still count from the due time). A POST whose fate is uncertain gets two deadlines: a server
+that answers too late often broadcasts late.
+
+Memory: a delivery is 12 bytes while it arrives and 16 once its emission is judged, kept for two deadlines; so it is
+bounded by rate x deadline x audience (``python -m tests.bench.ledger_memory`` measures it). What was lost is kept to
+recognise a late delivery, up to a number of emissions.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from loadtest.clock import NS_PER_S, NS_PER_US, Clock
-from loadtest.collect.entry import Action, Entry
+from loadtest.collect.announcement import read_announcement, write_announcement
+from loadtest.collect.entry import TICKS_AT_LEAST, Action, Entry, Seen
 from loadtest.collect.epochs import Epochs
-from loadtest.collect.judge import Judge
+from loadtest.collect.judge import Judge, OnMissing
+from loadtest.collect.order import Order
 from loadtest.collect.people import ROLES, People
 from loadtest.collect.subjects import MARKED, event_of
-from loadtest.contract import DialectName, EventSpec, events_of
+from loadtest.collect.tallies import TALLY, Tallies
+from loadtest.contract import DialectName
 from loadtest.metrics import Batch
 
 #: a finished entry's subject rests this long, so that a second copy is still told as one
@@ -47,6 +55,11 @@ _QUARANTINE_NS = 300_000_000
 #: with several workers it rests until all of them have closed its books, and this much longer: an announcement takes
 #: up to a second, and what arrives before it must not fall into the books of the emission before
 _ANNOUNCED_NS = 2_000_000_000
+#: how long an announcement may be under way: a master that stood still passes it on as long as Locust's workers wait
+#: for it, and what would be forgotten sooner would be missed as lost
+_MASTER_SILENT_NS = 60_000_000_000
+#: copies that are kept of an emission, for each identity simulated here
+_COPIES = 8
 
 
 class Ledger:
@@ -63,6 +76,8 @@ class Ledger:
         workers: how many processes account for this run.
         worker: name of this process in closing records.
         overdue_limit: closed entries with missing receivers that are kept to recognise a late delivery.
+        unannounced_limit: marks of no known emission that wait for their announcement.
+        on_missing: told who missed an emission, see :data:`loadtest.collect.judge.OnMissing`.
     """
 
     def __init__(
@@ -78,6 +93,8 @@ class Ledger:
         workers: int = 1,
         worker: str = "",
         overdue_limit: int = 20_000,
+        unannounced_limit: int = 100_000,
+        on_missing: OnMissing | None = None,
     ) -> None:
         self._people = people
         self._epochs = epochs
@@ -90,20 +107,35 @@ class Ledger:
             window_ns=window_ns,
             deadline_ns=self._deadline_ns,
             guard_ns=round(guard_s * NS_PER_S),
+            dialect=dialect,
             worker=worker,
+            on_missing=on_missing,
         )
         self._overdue_limit = overdue_limit
+        self._unannounced_limit = unannounced_limit
         self._alone = workers == 1
+        self._announced_in_ns = max(2 * self._deadline_ns, 0 if self._alone else _MASTER_SILENT_NS)
+        self._room = max(TICKS_AT_LEAST, _COPIES * people.count)
         self._resting: dict[bytes, int] = {}  # subject -> when it may be used again
-        self._possible = events_of(dialect)
-        self._certain = events_of("seed") if dialect == "auto" else self._possible
-        #: by key; the receivers' look-up. Holds open entries, overdue ones, and those that await their announcement.
+        #: by key; the receivers' look-up. Open entries, closed ones a while longer, those that await an announcement.
         self.entries: dict[bytes, Entry] = {}
+        #: by (account, inbox): when the newest marked message there was written, by whichever worker
+        self.newest_ns: dict[tuple[int, int], int] = {}
         self._open: dict[int, Entry] = {}
         self._retired: set[bytes] = set()
         self._unannounced: OrderedDict[bytes, tuple[int, Entry]] = OrderedDict()
-        self._overdue: OrderedDict[bytes, Entry] = OrderedDict()
-        self._send_order: list[tuple[int, bytes]] = []
+        self._overdue: OrderedDict[int, Entry] = OrderedDict()  # closed, and somebody has nothing yet
+        self._finished: deque[tuple[int, Entry]] = deque()  # closed, and until when copies are still told
+        self._order = Order()
+        self.tallies = Tallies(
+            people,
+            epochs,
+            clock,
+            self._judge,
+            deadline_ns=self._deadline_ns,
+            guard_ns=round(guard_s * NS_PER_S),
+            alone=workers == 1,
+        )
         self.announcements: list[list[Any]] = []
 
     # -- the emitter's side ------------------------------------------------------------------------------------------
@@ -117,7 +149,7 @@ class Ledger:
 
     def open_unbound(self, action: Action) -> Entry:
         """Open an entry whose subject only the answer to its POST will name; :meth:`bind` it then."""
-        entry = Entry(b"")
+        entry = Entry(b"", self._room)
         entry.own = True
         self._admit(entry, action)
         return entry
@@ -126,9 +158,8 @@ class Ledger:
         """The answer named the subject: what arrived for it meanwhile is the entry's."""
         early = self._adopt(key)
         entry.key = key
-        entry.who, entry.when, entry.overflow = early.who, early.when, early.overflow
+        entry.adopt(early)
         self.entries[key] = entry
-        insort(self._send_order, (entry.written_ns, key))
 
     def is_free(self, key: bytes, now_ns: int) -> bool:
         """Whether a subject can be used for another emission of its event.
@@ -157,13 +188,17 @@ class Ledger:
         Returns:
             The entry, or None when the subject is not free.
         """
-        if not self.is_free(key, self._clock.now_ns()):
+        now_ns = self._clock.now_ns()
+        if not self.is_free(key, now_ns):
             return None
         before = self.entries.get(key)
         if before is not None:
+            seen = before.seen()
             if not before.settled:
-                self._judge.settle(before, batch)
-            self._close(before, batch, over=True)
+                self._judge.settle(seen, batch)
+            for _ in self._order.sweep((seen,), len(self._epochs)):
+                pass
+            self._close(seen, now_ns, batch, over=True)
         return self.open(key, action)
 
     def _adopt(self, key: bytes) -> Entry:
@@ -171,13 +206,23 @@ class Ledger:
         self._unannounced.pop(key, None)
         entry = self.entries.get(key)
         if entry is None:
-            entry = self.entries[key] = Entry(key)
+            entry = self.entries[key] = Entry(key, self._room)
         return entry
+
+    def _admit(self, entry: Entry, action: Action, due_us: int | None = None) -> None:
+        self._people.converses(action.account_id, action.conversation_id, action.contact_id)
+        entry.action = action
+        entry.due_us = self._clock.wall_ns(action.due_ns) // NS_PER_US if due_us is None else due_us
+        self._open[id(entry)] = entry
 
     def written(self, entry: Entry, at_ns: int) -> None:
         """The request was handed to a connection at ``at_ns``."""
         entry.written_ns = at_ns
-        insort(self._send_order, (at_ns, entry.key))
+        self._order.add(entry)
+        action = entry.action
+        if action is not None and action.marked:
+            inbox = (action.account_id, action.inbox_id)
+            self.newest_ns[inbox] = max(at_ns, self.newest_ns.get(inbox, 0))
 
     def responded(self, entry: Entry, at_ns: int, status: str) -> None:
         """The POST ended.
@@ -194,13 +239,13 @@ class Ledger:
         if not self._alone and entry.action is not None and not entry.action.marked:
             self._resting[entry.key] = entry.written_ns + self._deadline_ns + _ANNOUNCED_NS
         if entry.key:  # one that was never bound to a subject is nothing to others
-            self.announcements.append(self._announcement(entry))
+            self.announcements.append(write_announcement(entry, self._clock))
 
     # -- the receivers' side -----------------------------------------------------------------------------------------
 
     def unknown(self, key: bytes, now_ns: int) -> Entry:
         """An entry for a mark of this run that is not known (yet): it waits for its announcement, bounded in time."""
-        entry = self.entries[key] = Entry(key)
+        entry = self.entries[key] = Entry(key, self._room)
         self._unannounced[key] = (now_ns, entry)
         return entry
 
@@ -213,145 +258,145 @@ class Ledger:
     # -- other workers' side -----------------------------------------------------------------------------------------
 
     def announce(self, plain: list[Any]) -> None:
-        """Take another worker's announcement of an emission (as :attr:`announcements` gives them)."""
-        key, written_ns = bytes(plain[0]), self._clock.mono_ns(plain[3] * NS_PER_US)
-        entry = self._adopt(key)
+        """Take what another worker announced, as :attr:`announcements` gives it: an emission, or that one was heard."""
+        if plain[0] == TALLY:
+            self.tallies.take(plain)
+            return
+        if len(plain) == 2:
+            self._heard(bytes(plain[0]), plain[1])
+            return
+        told = read_announcement(plain, self._clock, self._people)
+        entry = self._adopt(told.key)
         if entry.action is not None:  # its subject's emission before this one; their ticks are told apart by time
-            entry = self.entries[key] = entry.split(written_ns)
-        due_us, dispatched_us, _, responded_us, status = plain[1:6]
-        event, call, account_id, inbox_id, conversation_id, contact_id, actor_role, actor_id, private = plain[6:15]
-        perhaps, most = plain[15:]
-        mono = self._clock.mono_ns
-        action = Action(
-            event=event,
-            call=call,
-            account_id=account_id,
-            inbox_id=inbox_id,
-            conversation_id=conversation_id,
-            contact_id=contact_id,
-            actor_role=actor_role,
-            actor_id=actor_id,
-            private=private,
-            due_ns=mono(due_us * NS_PER_US),
-            dispatched_ns=mono(dispatched_us * NS_PER_US),
-            perhaps=perhaps,
-            most=most,
-            spared=self._people.spared(event, actor_role, account_id, actor_id),
-        )
-        self._admit(entry, action)
-        self.written(entry, written_ns)
-        entry.responded_ns = mono(responded_us * NS_PER_US)
-        entry.status = status
+            entry = self.entries[told.key] = entry.split(told.written_ns)
+        self._admit(entry, told.action, told.due_us)
+        self.written(entry, told.written_ns)
+        entry.responded_ns = told.responded_ns
+        entry.status = told.status
 
-    def _announcement(self, entry: Entry) -> list[Any]:
-        a = entry.action
-        assert a is not None
-        assert entry.responded_ns is not None
-
-        def wall_us(mono_ns: int) -> int:
-            return self._clock.wall_ns(mono_ns) // NS_PER_US
-
-        return [
-            entry.key,
-            wall_us(a.due_ns),
-            wall_us(a.dispatched_ns),
-            wall_us(entry.written_ns),
-            wall_us(entry.responded_ns),
-            entry.status,
-            a.event,
-            a.call,
-            a.account_id,
-            a.inbox_id,
-            a.conversation_id,
-            a.contact_id,
-            a.actor_role,
-            a.actor_id,
-            a.private,
-            a.perhaps,
-            a.most,
-        ]
+    def _heard(self, key: bytes, due_us: int) -> None:
+        """Another worker's sockets have received an emission of which it was not certain that there is one."""
+        entry = self.entries.get(key)
+        if entry is not None and entry.due_us == due_us:
+            entry.heard = True
 
     # -- judging -----------------------------------------------------------------------------------------------------
 
     @property
     def open_count(self) -> int:
-        """Entries whose books are not closed."""
-        return len(self._open)
+        """Entries and tallies whose books are not closed."""
+        return len(self._open) + self.tallies.open_count
 
     def judge(self, now_ns: int, batch: Batch, *, final: bool = False) -> None:
-        """Settle and close what can be, and take up late arrivals.
+        """Settle and close what can be, and take up late arrivals, in one go (see :meth:`judging`)."""
+        for _ in self.judging(now_ns, batch, final=final):
+            pass
+
+    def judging(self, now_ns: int, batch: Batch, *, final: bool = False) -> Iterator[None]:
+        """Settle and close what can be, and take up late arrivals, step by step.
+
+        Arrivals, sends and answers may go on between two steps, so that the caller can spread the work.
 
         Args:
             now_ns: monotonic time.
             batch: where latencies, balances and closing records go.
             final: the run is over: what is still open is closed now, its missing deliveries undetermined.
+
+        Yields:
+            After every entry that took work.
         """
-        for entry in list(self._open.values()):
+        closing: list[tuple[Seen, bool]] = []
+        for number, entry in list(self._open.items()):
+            if number not in self._open:  # closed between two steps, for its subject's next emission
+                continue
             if not entry.status:
-                if final:
-                    entry.status = "uncertain"
-                    if not entry.written_ns:
-                        entry.written_ns = now_ns
-                else:
+                if not final:
                     continue
-            over = now_ns >= entry.written_ns + self._deadline_ns
+                entry.status = "uncertain"
+                if not entry.written_ns:
+                    entry.written_ns = now_ns
+            if entry.who and not entry.heard and not self._alone and entry.is_doubtful:
+                entry.heard = True
+                self.announcements.append([entry.key, entry.due_us])
+            over = now_ns >= entry.written_ns + self._patience_ns(entry)
             if entry.required is None:
                 self._judge.require(entry)
-            if not entry.settled and (over or final or entry.is_complete):
-                self._judge.settle(entry, batch)
-            if over or final:
-                self._close(entry, batch, over=over)
-        for entry in list(self._overdue.values()):
-            if len(entry.who) > entry.judged:
-                self._judge.take_late(entry, batch)
-                if not entry.missing:
-                    self._overdue.pop(entry.key, None)
-                    self.entries.pop(entry.key, None)
+            if over or final or (not entry.settled and entry.is_complete):
+                seen = entry.seen()
+                if not entry.settled:
+                    self._judge.settle(seen, batch)
+                if over or final:
+                    closing.append((seen, over))
+                yield
+        closed = [*self._overdue.values(), *(entry for _, entry in self._finished)]
+        late = [entry.seen(entry.judged) for entry in closed if len(entry.who) > entry.judged]
+        yield from self._order.sweep([*(seen for seen, _ in closing), *late], len(self._epochs))
+        for seen, over in closing:
+            if id(seen.entry) in self._open:
+                self._close(seen, now_ns, batch, over=over)
+                yield
+        for seen in late:
+            self._judge.take_late(seen, batch)
+            self._order.came_late(seen)
+            if not seen.entry.missing and self._overdue.pop(id(seen.entry), None) is not None:
+                self._finish(seen.entry, now_ns)
+            yield
+        yield from self.tallies.judging(now_ns, batch, final=final)
+        self.announcements += self.tallies.news
+        self.tallies.news.clear()
+        while self._finished and (final or self._finished[0][0] <= now_ns):
+            self._drop(self._finished.popleft()[1])
         self._expire_unannounced(now_ns, batch, final=final)
         self._resting = {key: until_ns for key, until_ns in self._resting.items() if until_ns > now_ns}
+        self._order.forget(self._oldest_open_ns(now_ns), now_ns)
         self._epochs.prune(now_ns - 4 * self._deadline_ns)
 
-    def _admit(self, entry: Entry, action: Action) -> None:
-        entry.action = action
-        entry.audience, entry.allowed = (
-            self._audience(specs[action.event], action) for specs in (self._certain, self._possible)
-        )
-        self._open[id(entry)] = entry
+    def _patience_ns(self, entry: Entry) -> int:
+        """How long after it was written an entry is closed."""
+        assert entry.action is not None
+        doubtful = entry.status == "uncertain" and entry.action.marked and not entry.who and not entry.heard
+        return 2 * self._deadline_ns if doubtful else self._deadline_ns
 
-    def _audience(self, spec: EventSpec, action: Action) -> NDArray[np.int64]:
-        audience = self._people.audience(
-            spec, action.account_id, action.inbox_id, action.contact_id, private=action.private
-        )
-        return audience if action.spared < 0 else audience[audience != action.spared]
+    def _oldest_open_ns(self, now_ns: int) -> int:
+        """When the oldest open entry was written; those to come are later than now."""
+        return min(min((e.written_ns for e in self._open.values() if e.written_ns), default=now_ns), now_ns)
 
-    def _close(self, entry: Entry, batch: Batch, *, over: bool) -> None:
+    def _close(self, seen: Seen, now_ns: int, batch: Batch, *, over: bool) -> None:
+        entry = seen.entry
         del self._open[id(entry)]
-        finished = self._judge.close(entry, batch, over=over, later=self._send_order, entries=self.entries.get)
+        finished = self._judge.close(seen, batch, over=over)
         assert entry.action is not None
         if not finished and not entry.action.marked:
             self._retired.add(entry.key)
         if entry.missing:
-            self._overdue[entry.key] = entry
+            self._overdue[id(entry)] = entry
             if len(self._overdue) > self._overdue_limit:
-                old, _ = self._overdue.popitem(last=False)
-                self.entries.pop(old, None)
-        elif self.entries.get(entry.key) is entry:
+                self._drop(self._overdue.popitem(last=False)[1])
+        elif entry.action.marked:
+            self._finish(entry, now_ns)
+        else:
+            self._drop(entry)
+
+    def _finish(self, entry: Entry, now_ns: int) -> None:
+        """Nothing is missing: what still comes is a further copy, or a leak."""
+        self._finished.append((now_ns + self._deadline_ns, entry))
+
+    def _drop(self, entry: Entry) -> None:
+        if self.entries.get(entry.key) is entry:
             del self.entries[entry.key]
 
     def _expire_unannounced(self, now_ns: int, batch: Batch, *, final: bool) -> None:
-        """Marks that nobody announced in two deadlines belong to no entry."""
+        """Marks that nobody announced in time belong to no entry."""
         while self._unannounced:
             key, (seen_ns, entry) = next(iter(self._unannounced.items()))
-            if not final and now_ns - seen_ns < 2 * self._deadline_ns:
+            waits = now_ns - seen_ns < self._announced_in_ns and len(self._unannounced) <= self._unannounced_limit
+            if waits and not final:
                 break
             del self._unannounced[key]
             self.entries.pop(key, None)
-            window = self._judge.window_of(seen_ns)
+            window = self._judge.window_at(seen_ns)
             event = event_of(key)
             column = "delivery.unmatched" if event == MARKED else "delivery.foreign"
             for epoch in entry.who:
                 role = ROLES[int(self._people.role[self._epochs.identity[epoch]])]
                 batch.add(window, column, event, role)
-        cut = bisect_right(self._send_order, (now_ns - 3 * self._deadline_ns, b""))
-        if cut > 4096:
-            del self._send_order[:cut]

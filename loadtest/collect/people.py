@@ -5,7 +5,7 @@ Agents come first, contacts after them; a number is an identity's name inside on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,31 @@ from loadtest.contract import EVENTS, EventSpec
 from loadtest.directory import Agent, Contact, Directory, Role
 
 ROLES: tuple[Role, Role] = ("agent", "contact")
+
+_DISPUTED = 0
+
+
+class OwnConversations:
+    """What may be a contact's conversations: all but those that are known to be held with another contact.
+
+    An identities file may tell of some of a contact's conversations only, and other people open more; a conversation
+    that nothing is known of is therefore claimed to be nobody else's.
+
+    Args:
+        held: by (account id, display id) the contact a conversation is held with; may grow.
+        account_id: the contact's account.
+        contact_id: the contact.
+    """
+
+    __slots__ = ("_account_id", "_contact_id", "_held")
+
+    def __init__(self, held: Mapping[tuple[int, object], int], account_id: int, contact_id: int) -> None:
+        self._held = held
+        self._account_id = account_id
+        self._contact_id = contact_id
+
+    def __contains__(self, conversation_id: object) -> bool:
+        return self._held.get((self._account_id, conversation_id), _DISPUTED) in (_DISPUTED, self._contact_id)
 
 
 class People:
@@ -34,6 +59,22 @@ class People:
         self._agent_number = {a.user_id: n for n, a in enumerate(self.agents)}
         self._inbox_agents: dict[tuple[int, int], NDArray[np.int64]] = {}
         self._account_agents: dict[int, NDArray[np.int64]] = {}
+        self._held: dict[tuple[int, object], int] = {}
+        for contact in self.contacts:
+            for conversation_id in contact.conversation_ids:
+                self.converses(contact.account_id, conversation_id, contact.contact_id)
+
+    def converses(self, account_id: int, conversation_id: int, contact_id: int) -> None:
+        """Remember which contact a conversation (by its display id) is held with; 0 for none is passed over.
+
+        One that is said of two contacts is from then on nobody's: the identities are wrong, or somebody merged them.
+        """
+        if conversation_id and self._held.setdefault((account_id, conversation_id), contact_id) != contact_id:
+            self._held[account_id, conversation_id] = _DISPUTED
+
+    def conversations_of(self, contact: Contact) -> OwnConversations:
+        """What may be a contact's conversations; grows with what becomes known."""
+        return OwnConversations(self._held, contact.account_id, contact.contact_id)
 
     def agent_number(self, user_id: int) -> int | None:
         """The number of the agent with this user id, or None when it is not simulated here."""
@@ -69,7 +110,8 @@ class People:
 
     def spared(self, event: str, actor_role: str, account_id: int, actor_id: int) -> int:
         """The number of the identity that an event is not sent to, or -1: who types is not told so (by token)."""
-        if not EVENTS[event].spares_emitter:
+        spec = EVENTS.get(event)
+        if spec is None or not spec.spares_emitter:
             return -1
         number = self.agent_number(actor_id) if actor_role == "agent" else self.contact_number(account_id, actor_id)
         return -1 if number is None else number

@@ -10,7 +10,6 @@ servers differ in spacing, key order and escaping.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -30,12 +29,18 @@ from loadtest.cable import (
 from loadtest.collect.collector import Collector
 from loadtest.collect.epochs import EndCause
 from loadtest.collect.marks import KEY_WIDTH, PRIVATE, PUBLIC, read_mark
-from loadtest.collect.subjects import MARKED, read_subject
+from loadtest.collect.presence_views import Told
+from loadtest.collect.subjects import MARKED
+from loadtest.collect.tallies import read_state
 from loadtest.directory import Role
 
 _PING = b'{"type":"ping"'
 _CREATED = b'message.created"'
 _MESSAGE = b'"message"'
+_UNLEARNED = b"\0"  # matches no frame
+_RECOUNTED = frozenset(
+    {"conversation.created", "conversation.status_changed", "conversation.updated", "assignee.changed"}
+)
 _EARLY_LIMIT = 256
 _LEARN_LIMIT = 8
 
@@ -47,17 +52,10 @@ class _Message(msgspec.Struct):
 
 class _Content(msgspec.Struct):
     content: str | None = None
-    private: bool = False
-
-
-class _PresenceData(msgspec.Struct):
-    users: dict[str, str] = {}
-    contacts: dict[str, str] | None = None
 
 
 _decode_message = msgspec.json.Decoder(_Message).decode
 _decode_content = msgspec.json.Decoder(_Content).decode
-_decode_presence = msgspec.json.Decoder(_PresenceData).decode
 
 
 class Receiver:
@@ -75,18 +73,21 @@ class Receiver:
 
     __slots__ = (
         "_created_cell",
+        "_created_length",
+        "_created_prefix",
         "_early",
         "_entries",
+        "_heard_ns",
         "_learned",
         "_needle",
         "_needle_length",
         "_on_closed",
         "_on_event",
         "_prefix",
-        "_prefix_length",
         "_private_needle",
         "_recipient",
         "_sample",
+        "_tolerated",
         "_wants",
         "beats",
         "cable",
@@ -94,6 +95,7 @@ class Receiver:
         "epoch",
         "identifier",
         "identity",
+        "recounts",
         "role",
     )
 
@@ -113,54 +115,66 @@ class Receiver:
         self.role: Role = role
         self.identifier = identifier
         self.epoch = -1
-        self.beats: deque[int] = deque()
+        self.beats: list[int] = []  # one or two: a deque would take ten times the room
+        self.recounts = 0
+        """Events so far that change how many conversations there are, by status and assignee."""
         self._on_event = on_event
         self._on_closed = on_closed
         self._entries = collector.ledger.entries
         self._needle = collector.needles[PUBLIC]
         self._needle_length = len(self._needle)
         self._created_cell = collector.received_cell("message.created", role)
-        self._prefix = b"\0"  # matches nothing until it is learned
-        self._prefix_length = 0
+        self._prefix = self._created_prefix = _UNLEARNED
+        self._created_length = 0
         self._learned = 0
+        self._heard_ns = 0  # newest event; the cable is told of it later, as two calls a delivery are one too many
         self._early: list[tuple[bytes, int]] = []
         self._wants = collector.checks.wants
         self._sample = collector.checks.cell(MARKED, role)
+        self._tolerated = collector.checks.tolerated[role]
         self._recipient = collector.checks.recipient(identity, identifier)
         self._private_needle = collector.needles[PRIVATE] if role == "contact" else b""
 
+    @property
+    def heard_ns(self) -> int:
+        """When the newest frame of the subscription came, monotonic time; 0 for never."""
+        return self._heard_ns
+
     # -- transport's handler -----------------------------------------------------------------------------------------
 
-    def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+    def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
         """A whole text message: see :class:`loadtest.transport.interface.Handler`."""
+        if data.startswith(self._created_prefix, start):
+            found = data.find(self._needle, start + self._created_length, end)
+            if found >= 0:
+                self._heard_ns = arrival_ns
+                found += self._needle_length
+                key = data[found : found + KEY_WIDTH]
+                entry = self._entries.get(key) or self.collector.ledger.unknown(key, arrival_ns)
+                who = entry.who
+                if len(who) < entry.room:
+                    if lag_ns >= 0:
+                        entry.lag(lag_ns)
+                    who.append(self.epoch)
+                    entry.when.append(arrival_ns)
+                else:
+                    entry.overflow += 1
+                cell = self._created_cell
+                cell[0] += 1
+                cell[1] += end - start
+                sample = self._sample
+                if not sample[0] and sample[1] > 1:  # as Sampler.wants does, without the call
+                    sample[1] -= 1
+                elif self._wants(MARKED, self.role):
+                    self.collector.checks.check(data[start:end], self._recipient)
+                return
         if data.startswith(self._prefix, start):
-            self.cable.alive(arrival_ns)
-            at = start + self._prefix_length
-            if data.startswith(_CREATED, at):
-                found = data.find(self._needle, at, end)
-                if found >= 0:
-                    found += self._needle_length
-                    key = bytes(data[found : found + KEY_WIDTH])
-                    entry = self._entries.get(key) or self.collector.ledger.unknown(key, arrival_ns)
-                    if len(entry.who) < entry.room:
-                        entry.who.append(self.epoch)
-                        entry.when.append(arrival_ns)
-                    else:
-                        entry.overflow += 1
-                    cell = self._created_cell
-                    cell[0] += 1
-                    cell[1] += end - start
-                    sample = self._sample
-                    if not sample[0] and sample[1] > 1:  # as Sampler.wants does, without the call
-                        sample[1] -= 1
-                    elif self._wants(MARKED, self.role):
-                        self.collector.checks.check(bytes(data[start:end]), self._recipient)
-                    return
-            self._event_frame(bytes(data[start:end]), arrival_ns, end - start)
+            self._heard_ns = arrival_ns
+            self._event_frame(data[start:end], arrival_ns, end - start, lag_ns)
         elif data.startswith(_PING, start):
             self.collector.pinged(self.role, arrival_ns, self.cable.pinged(arrival_ns))
         else:
-            self._protocol_frame(bytes(data[start:end]), arrival_ns)
+            self._protocol_frame(data[start:end], arrival_ns)
 
     def on_protocol_error(self, kind: str, detail: str, arrival_ns: int) -> None:
         """The peer broke the WebSocket protocol."""
@@ -168,17 +182,27 @@ class Receiver:
 
     def on_closed(self, closed: Any) -> None:
         """The socket is gone (a :class:`loadtest.transport.interface.Closed`)."""
+        self.cable.alive(self._heard_ns)
         for event in self.cable.closed(closed.at_ns):
             self._take(event, b"", closed.at_ns)
         self._end(closed.at_ns, EndCause.BY_US if closed.by_us else EndCause.BY_PEER)
-        self._on_closed(closed.code, closed.reason, closed.by_us, closed.at_ns)
+        on_closed = self._on_closed
+        self._on_event, self._on_closed = _deaf, _deaf  # no circle is left for the garbage collector
+        on_closed(closed.code, closed.reason, closed.by_us, closed.at_ns)
 
     # -- protocol ----------------------------------------------------------------------------------------------------
 
+    def retire(self, at_ns: int) -> None:
+        """This side will read no more of the socket, though it stays: its subscription is over for us."""
+        self._end(at_ns, EndCause.BY_US)
+
     def check(self, now_ns: int) -> None:
         """Look at the deadlines: no welcome, no confirm, silence."""
+        self.cable.alive(self._heard_ns)
         for event in self.cable.check(now_ns):
             self._take(event, b"", now_ns)
+        if self.collector.holding:
+            self.collector.hearing.look(self.epoch, now_ns)
 
     def _protocol_frame(self, text: bytes, arrival_ns: int) -> None:
         for event in self.cable.receive(text, arrival_ns):
@@ -208,6 +232,7 @@ class Receiver:
                 collector.count("cable.confirmed", "", self.role)
                 collector.duration("confirm", "", self.role, at_ns, event.elapsed_ns)
                 self.epoch = collector.confirmed(self.identity, at_ns)
+                collector.hearing.opened(self.epoch, self, at_ns)
                 early, self._early = self._early, []
                 for kept, kept_ns in early:
                     self._event_frame(kept, kept_ns, len(kept))
@@ -233,7 +258,8 @@ class Receiver:
             self.beats.clear()
         if self.epoch >= 0:
             epoch, self.epoch = self.epoch, -1
-            self._prefix = b"\0"
+            self._prefix = self._created_prefix = _UNLEARNED
+            collector.hearing.closed(epoch)
             collector.ended(self.identity, epoch, at_ns, cause)
 
     # -- events ------------------------------------------------------------------------------------------------------
@@ -247,22 +273,24 @@ class Receiver:
             place = text.find(opening)
             if place >= 0 and text.find(b'"identifier"') < place and b'"message"' in text[:place]:
                 self._prefix = text[: place + len(opening)]
-                self._prefix_length = len(self._prefix)
+                self._created_prefix = self._prefix + _CREATED
+                self._created_length = len(self._created_prefix)
                 if b": " in opening:
                     self._needle = self.collector.needles[PUBLIC].replace(b'":"', b'": "')
                     self._needle_length = len(self._needle)
                 return
 
-    def _event_frame(self, text: bytes, arrival_ns: int, size: int) -> None:
+    def _event_frame(self, text: bytes, arrival_ns: int, size: int, lag_ns: int = -1) -> None:
         """An event frame known to be of this subscription, in whole."""
         for event in self.cable.receive(text, arrival_ns):
             if isinstance(event, Received):
-                self._message(event.message, text, arrival_ns, size)
+                self._message(event.message, text, arrival_ns, size, lag_ns)
             else:
                 self._take(event, text, arrival_ns)
 
-    def _message(self, raw: msgspec.Raw | bytes, text: bytes, arrival_ns: int, size: int) -> None:
+    def _message(self, raw: msgspec.Raw | bytes, text: bytes, arrival_ns: int, size: int, lag_ns: int = -1) -> None:
         collector = self.collector
+        self._heard_ns = max(self._heard_ns, arrival_ns)
         try:
             message = _decode_message(raw)
         except msgspec.MsgspecError:
@@ -271,49 +299,62 @@ class Receiver:
         name = message.event
         checks = collector.checks
         if name not in checks.events:
-            collector.count("contract.unknown", name[:64], self.role)
+            checks.unknown(name, text, self.role)
             return
         cell = collector.received_cell(name, self.role)
         cell[0] += 1
         cell[1] += size
+        if name in _RECOUNTED:
+            self.recounts += 1
+        recipient = self._recipient
         suspicious = not checks.may_receive(name, self.role) or (
             self._private_needle != b"" and self._private_needle in text
         )
+        if name in self._tolerated:
+            checks.tolerate(name, text, self.role)
         try:
             if name == "presence.update":
-                presence = _decode_presence(message.data)
-                suspicious |= self.role == "contact" and bool(presence.contacts)
-                self._told(presence, arrival_ns)
+                told = self._told(bytes(message.data), arrival_ns)
+                suspicious |= self.role == "contact" and told.others > 0
+                suspicious |= type(told.account_id) is int and told.account_id not in recipient.account_ids
             elif name == MARKED:
-                content = _decode_content(message.data)
-                suspicious |= self.role == "contact" and content.private
-                self._created(content, arrival_ns)
-            elif name in collector.tracked:
-                key = read_subject(name, message.data)
-                if key is not None:
-                    collector.tick(key, self.epoch, arrival_ns)
+                self._created(_decode_content(message.data), arrival_ns, lag_ns)
+                suspicious |= checks.look(name, message.data, recipient)[1]
+            else:
+                key, suspect = checks.look(name, message.data, recipient)
+                suspicious |= suspect
+                if key is not None and name in collector.tracked:
+                    collector.tick(key, self.epoch, arrival_ns, lag_ns)
+                elif key is not None and name in collector.counted:
+                    state = read_state(name, message.data)
+                    collector.ledger.tallies.tick(key, self.epoch, arrival_ns, state)
         except msgspec.MsgspecError:
             suspicious = True
         if suspicious or self._wants(name, self.role):
-            checks.check(text, self._recipient)
+            checks.check(text, recipient)
 
-    def _created(self, data: _Content, arrival_ns: int) -> None:
+    def _created(self, data: _Content, arrival_ns: int, lag_ns: int) -> None:
         mark = read_mark(data.content) if data.content else None
         if mark is None or mark.run != self.collector.settings.run_tag:
             self.collector.count("delivery.foreign", MARKED, self.role)
         else:
-            self.collector.tick(mark.key.encode("ascii"), self.epoch, arrival_ns)
+            self.collector.tick(mark.key.encode("ascii"), self.epoch, arrival_ns, lag_ns)
 
-    def _told(self, data: _PresenceData, arrival_ns: int) -> None:
+    def _told(self, data: bytes, arrival_ns: int) -> Told:
         collector = self.collector
-        if self.beats:
-            sent_ns = self.beats.popleft()
+        sent_ns = self.beats[0] if self.beats else None
+        shared = collector.sockets_of(self.identity) > 1
+        # read first: a frame that is no presence answers no beat
+        told = collector.presence.told(self.identity, data, arrival_ns, sent_ns, shared=shared)
+        if sent_ns is not None:
+            del self.beats[0]
             collector.duration("beat_reply", "", self.role, sent_ns, arrival_ns - sent_ns)
             window = collector.window(sent_ns)
             collector.batch.add(window, "presence.answered", self.role, self.role)
             collector.batch.add(window, "delivery.expected", "presence.update", self.role)
             collector.batch.add(window, "delivery.delivered", "presence.update", self.role)
-        collector.presence.told(self.identity, data.users, data.contacts, arrival_ns, collector.batch)
+            collector.presence.answered(self.identity, sent_ns)
+        return told
 
     # -- beats -------------------------------------------------------------------------------------------------------
 
@@ -324,13 +365,19 @@ class Receiver:
         collector.batch.add(window, "presence.beats", self.role, self.role)
         collector.batch.add(window, "delivery.emitted", "presence.update")
         self.beats.append(sent_ns)
-        collector.presence.beat(self.identity, sent_ns, collector.batch)
+        collector.presence.beat(self.identity, sent_ns)
 
     def expire_beats(self, before_ns: int) -> None:
         """Beats sent before ``before_ns`` that nobody answered are lost."""
         collector = self.collector
         while self.beats and self.beats[0] < before_ns:
-            window = collector.window(self.beats.popleft())
+            sent_ns = self.beats.pop(0)
+            collector.hearing.missed_answer(self.epoch, sent_ns)
+            window = collector.window(sent_ns)
             collector.batch.add(window, "presence.unanswered", self.role, self.role)
             collector.batch.add(window, "delivery.expected", "presence.update", self.role)
             collector.batch.add(window, "delivery.lost", "presence.update", self.role)
+
+
+def _deaf(*_: object) -> None:
+    """In place of whom a receiver told, once its socket is gone."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from loadtest.contract.glance import Place
+
 #: the event whose own text carries the mark
 MARKED = "message.created"
 
@@ -37,6 +39,11 @@ _AMBIGUOUS_TODAY = frozenset({"assignee.changed", "contact.updated", "message.up
 def tracked_events(dialect: str) -> frozenset[str]:
     """Events of which each frame belongs to one action of ours, or to somebody else's."""
     return _TRACKED - _AMBIGUOUS.get(dialect, _AMBIGUOUS_TODAY)
+
+
+def counted_events(dialect: str) -> frozenset[str]:
+    """Events that our actions cause beside others, judged by subject and count (:mod:`loadtest.collect.tallies`)."""
+    return _AMBIGUOUS.get(dialect, _AMBIGUOUS_TODAY | {"conversation.updated"})
 
 
 class _Id(msgspec.Struct):
@@ -90,7 +97,11 @@ def read_subject(event: str, data: Any) -> bytes | None:
     Raises:
         msgspec.MsgspecError: the fields that name the subject are of the wrong type.
     """
-    frame = _decode(data)
+    return subject_of(event, _decode(data))
+
+
+def subject_of(event: str, frame: Place | _Subject) -> bytes | None:
+    """The key of the emission that a frame belongs to, told by its ids; None when it names no subject."""
     if frame.account_id is None:
         return None
     if event.startswith("conversation.typing_"):

@@ -27,8 +27,11 @@ Kind = Literal[
     "create_contact",
     "open_conversation",
     "merge",
+    "note",
 ]
-Act = Literal["read", "status", "assign", "team", "email", "contact_update", "contact_create", "merge", "conversation"]
+Act = Literal[
+    "read", "status", "assign", "team", "email", "contact_update", "contact_create", "merge", "conversation", "note"
+]
 
 
 @dataclass(frozen=True, slots=True)

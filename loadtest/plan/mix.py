@@ -26,6 +26,7 @@ ACTS: Mapping[Act, tuple[tuple[float, Kind, str], ...]] = {
     "contact_create": ((0.9, "create_contact", "agent"),),
     "merge": ((0.2, "create_contact", "agent"), (1.2, "open_conversation", "contact"), (2.2, "merge", "agent")),
     "conversation": ((1.0, "open_conversation", "contact"),),
+    "note": ((0.1, "note", "agent"),),
 }
 
 

@@ -34,12 +34,14 @@ class Pacer:
         seed: of the places in the slots.
         share: this worker's number among the workers, from 0.
         shares: how many workers share the plan; worker k takes slots k, k + shares, k + 2 shares ...
+        slots: slots of the whole plan; 0 for no end.
     """
 
     rate_per_s: float
     seed: int = 0
     share: int = 0
     shares: int = 1
+    slots: int = 0
 
     def slot(self, n: int) -> int:
         """The fleet-wide number of this worker's ``n``-th item."""
@@ -53,9 +55,11 @@ class Pacer:
         return (slot + uniform(self.seed, "arrival", slot)) / self.rate_per_s
 
     def __iter__(self) -> Iterator[tuple[int, float]]:
-        """Fleet-wide slot numbers and due times, without end (nothing at rate 0)."""
+        """Fleet-wide slot numbers and due times, up to the plan's end (nothing at rate 0)."""
         if self.rate_per_s > 0:
             for n in count():
+                if self.slots and self.slot(n) >= self.slots:
+                    return
                 yield self.slot(n), self.due_s(n)
 
 

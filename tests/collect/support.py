@@ -21,10 +21,10 @@ ADMIN, BOB, CLEO, DAN, EVE = range(5)
 CONTACT_1, CONTACT_2, CONTACT_3 = range(5, 8)
 
 
-def collector(**settings):
-    """A collector of the small installation, and its clock."""
+def collector(directory=DIRECTORY, **settings):
+    """A collector of the small installation, or of another, and its clock."""
     clock = VirtualClock()
-    return Collector(DIRECTORY, clock, CollectorSettings("testrn", worker="w", **settings)), clock
+    return Collector(directory, clock, CollectorSettings("testrn", worker="w", **settings)), clock
 
 
 def action(due_ns, *, inbox_id=10, contact_id=1, conversation_id=100, private=False, dispatched_ns=None):

@@ -1,7 +1,8 @@
 """The collectors of a process together: windows, users' time, phases."""
 
+from loadtest.clock import VirtualClock
 from loadtest.collect import EndCause
-from tests.collect.support import BOB, CLEO, CONTACT_1, collector
+from tests.collect.support import BOB, CLEO, CONTACT_1, action, collector
 
 
 def _sums(batch, metric):
@@ -45,6 +46,29 @@ def test_users_ever_confirmed_are_distinct():
     gauges = {g.name: g.value for g in subject.collect(clock.now_ns()).gauges}
 
     assert (gauges["users.ever_confirmed.agent"], gauges["users.ever_confirmed.contact"]) == (1, 1)
+
+
+class Racing(VirtualClock):
+    """A clock that moves on by two milliseconds whenever it is read."""
+
+    def now_ns(self):
+        return self.advance(0.002)
+
+
+def test_what_a_breath_lets_happen_is_of_the_same_batch():
+    """A long tick is interrupted between entries; what is counted meanwhile is handed over with it."""
+    subject, clock = collector()
+    epoch = subject.confirmed(BOB, clock.now_ns())
+    clock.advance(60)
+    for key in (b"0:1", b"0:2", b"0:3"):
+        entry = subject.ledger.open(key, action(clock.now_ns()))
+        subject.ledger.written(entry, clock.now_ns())
+        subject.ledger.responded(entry, clock.now_ns(), "ok")
+        subject.tick(key, epoch, clock.now_ns())
+    subject.clock = Racing()
+    batch = subject.collect(clock.now_ns(), breathe=lambda: subject.count("cable.reconnects", "", "agent"))
+
+    assert {"agent": 3} == _sums(batch, "cable.reconnects")
 
 
 def test_two_sockets_of_one_identity_are_one_user():

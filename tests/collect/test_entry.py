@@ -18,11 +18,31 @@ def test_firsts_are_the_first_ticks_of_each_epoch(ticks):
         entry.who.append(epoch)
         entry.when.append(arrival)
         expected.setdefault(epoch, []).append(arrival)
-    epochs, arrivals, copies = entry.firsts()
+    seen = entry.seen()
 
     assert {e: (a[0], len(a)) for e, a in expected.items()} == {
-        e: (a, c) for e, a, c in zip(epochs.tolist(), arrivals.tolist(), copies.tolist(), strict=True)
+        e: (a, c) for e, a, c in zip(seen.epochs.tolist(), seen.first_ns.tolist(), seen.copies.tolist(), strict=True)
     }
+
+
+@given(_TICKS, st.integers(0, 30), st.lists(st.one_of(st.none(), st.integers(0, 99)), min_size=30, max_size=30))
+def test_lags_stay_with_their_ticks(ticks, split_ms, lags):
+    """What the kernel held a first copy for is taken off its arrival, also after the entry was split in two."""
+    entry = Entry(b"k")
+    firsts: dict[int, tuple[int, int | None]] = {}
+    for place, (epoch, _) in enumerate(ticks):
+        if lags[place] is not None:
+            entry.lag(lags[place])
+        entry.who.append(epoch)
+        entry.when.append(place)
+        if place >= split_ms:
+            firsts.setdefault(epoch, (place, lags[place]))
+    later = entry.split(split_ms)
+    epochs, arrivals = later.kernel_arrivals()
+
+    assert {e: at - lag for e, (at, lag) in firsts.items() if lag is not None} == dict(
+        zip(epochs.tolist(), arrivals.tolist(), strict=True)
+    )
 
 
 @given(_TICKS, st.sets(st.integers(0, 5)))

@@ -44,3 +44,36 @@ def test_overtaking_is_judged_by_happens_before():
     clock.advance(11)
 
     assert balance(subject.collect(clock.now_ns()))["reordered", "agent"] == 2
+
+
+def test_latency_at_the_kernels_arrival_leaves_out_our_own_lag():
+    """Where it is known how long the kernel had held a delivery, its latency up to then is told beside the other."""
+    subject, clock = collector()
+    epochs = {identity: subject.confirmed(identity, clock.now_ns()) for identity in (BOB, CLEO)}
+    clock.advance(60)
+    entry = subject.ledger.open(KEY, action(clock.now_ns()))
+    subject.ledger.written(entry, clock.now_ns())
+    subject.ledger.responded(entry, clock.now_ns() + 1, "ok")
+    subject.tick(KEY, epochs[BOB], clock.now_ns() + 9_000_000, 2_000_000)
+    subject.tick(KEY, epochs[CLEO], clock.now_ns() + 9_000_000)
+    batch = subject.collect(clock.advance(11))
+    found = {key[1]: (h.n, h.max_us) for key, h in batch.hists.items() if key[1] in ("fanout", "fanout_arrival")}
+
+    assert found == {"fanout": (2, 9000), "fanout_arrival": (1, 7000)}
+
+
+def test_what_came_before_its_time_within_the_clocks_error_came_at_once():
+    """Clocks of two workers that agree to 0.1 ms each may show -0.2 ms; below that is a defect, counted as one."""
+    subject, clock = collector()
+    clock.bound_ns = 100_000
+    epochs = {identity: subject.confirmed(identity, clock.now_ns()) for identity in (BOB, CLEO)}
+    clock.advance(60)
+    entry = subject.ledger.open(KEY, action(clock.now_ns()))
+    subject.ledger.written(entry, clock.now_ns())
+    subject.ledger.responded(entry, clock.now_ns() + 1, "ok")
+    subject.tick(KEY, epochs[BOB], clock.now_ns() - 200_000)
+    subject.tick(KEY, epochs[CLEO], clock.now_ns() - 300_000)
+    batch = subject.collect(clock.advance(11))
+    found = {(h.n, h.min_us, h.underflow) for key, h in batch.hists.items() if key[1] == "fanout"}
+
+    assert found == {(1, 0, 1)}

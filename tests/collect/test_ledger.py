@@ -4,16 +4,18 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
-from loadtest.clock import NS_PER_S
-from loadtest.collect import EndCause, emission_key
+from loadtest.clock import NS_PER_S, VirtualClock
+from loadtest.collect import Collector, CollectorSettings, EndCause, Ledger, emission_key
 from loadtest.collect.subjects import subject_key
-from loadtest.metrics import Batch
-from tests.collect.support import ADMIN, BOB, CLEO, CONTACT_1, DAN, action, balance, collector
+from loadtest.directory import Directory
+from loadtest.metrics import Batch, Histogram
+from tests.collect.histories import History, histories, play
+from tests.collect.support import ADMIN, AGENTS, BOB, CLEO, CONTACT_1, CONTACTS, DAN, action, balance, collector
 
 KEY = emission_key(0, 1).encode()
+CALL = "contact.send_message"
 AUDIENCE = (ADMIN, BOB, CLEO, CONTACT_1)
 
 
@@ -36,6 +38,30 @@ def _judge(subject, clock, *, final=False):
     batch = Batch()
     subject.ledger.judge(clock.now_ns(), batch, final=final)
     return batch
+
+
+def test_what_happens_between_two_steps_of_judging_counts():
+    """Judging stops after each entry; arrivals and closings in between are neither lost nor counted twice."""
+    subject, clock, epochs = _start()
+    keys = [emission_key(0, n).encode() for n in range(3)]
+    entries = [_emit(subject, clock, key=key) for key in keys]
+    for key in keys[:2]:
+        for identity in AUDIENCE:
+            subject.tick(key, epochs[identity], clock.now_ns() + 5_000_000)
+    batch = Batch()
+    steps = subject.ledger.judging(clock.advance(1), batch)
+    next(steps)
+    for identity in AUDIENCE:
+        subject.tick(keys[2], epochs[identity], clock.now_ns())
+    assert [True, False, False] == [entry.settled for entry in entries]
+    total = sum(1 for _ in steps) + 1
+    subject.ledger.judge(clock.advance(11), batch)
+
+    assert (3, 12, 12) == (
+        total,
+        balance(batch)["expected", "agent"] + balance(batch)["expected", "contact"],
+        sum(h.n for (_, metric, _, _), h in batch.hists.items() if metric == "fanout"),
+    )
 
 
 def test_everyone_served_is_delivered():
@@ -180,20 +206,31 @@ def test_a_void_post_emits_nothing():
     subject.tick(KEY, epochs[BOB], clock.now_ns())
     clock.advance(11)
 
-    assert balance(_judge(subject, clock)) == {
-        ("unmatched", "agent"): 1,
-        ("away", "agent"): 2,
-        ("away", "contact"): 1,
-    }
+    assert balance(_judge(subject, clock)) == {("unmatched", "agent"): 1}
 
 
 def test_an_uncertain_post_that_nobody_heard_was_not_emitted():
     """A timeout without any delivery counts as uncertain, not as a loss."""
     subject, clock, _ = _start(people=AUDIENCE)
     _emit(subject, clock, status="uncertain")
-    clock.advance(11)
+    clock.advance(21)
+    batch = _judge(subject, clock)
 
-    assert balance(_judge(subject, clock)) == {}
+    assert (balance(batch), [key[1:3] for key in batch.counts]) == ({}, [("emission.uncertain", CALL)])
+
+
+def test_an_uncertain_post_that_is_heard_of_late_was_emitted():
+    """A server too slow to answer may be as slow to broadcast: for a second deadline that is late, not lost."""
+    subject, clock, epochs = _start(people=(BOB, CLEO))
+    _emit(subject, clock, status="uncertain")
+    clock.advance(12)
+    total = _judge(subject, clock)
+    subject.tick(KEY, epochs[BOB], clock.now_ns())
+    clock.advance(1)
+    total.merge(_judge(subject, clock))
+    found = balance(total)
+
+    assert (found["emitted", ""], found["late", "agent"], found["lost", "agent"]) == (1, 1, 1)
 
 
 def test_an_uncertain_post_that_somebody_heard_was_emitted():
@@ -229,6 +266,145 @@ def test_overtaking_is_reordering_only_when_one_happened_before_the_other():
     assert balance(_judge(subject, clock))["reordered", "agent"] == 1
 
 
+def test_what_was_overtaken_is_told_whatever_the_order_of_opening():
+    """A message that waited long for a connection was opened before those that happened before it."""
+    subject, clock, epochs = _start(people=(BOB,))
+    first, waited = (emission_key(0, n).encode() for n in (1, 2))
+    entry = subject.ledger.open(waited, action(clock.now_ns()))
+    _emit(subject, clock, key=first)
+    clock.advance(0.5)
+    subject.ledger.written(entry, clock.now_ns())
+    subject.ledger.responded(entry, clock.now_ns() + 1_000_000, "ok")
+    for key in (waited, first):
+        subject.tick(key, epochs[BOB], clock.advance(0.01))
+    clock.advance(12)
+
+    assert balance(_judge(subject, clock))["reordered", "agent"] == 1
+
+
+def test_what_comes_late_after_its_successors_is_reordered_too():
+    """The later message was closed and given back long before the earlier one came."""
+    subject, clock, epochs = _start(people=(BOB,))
+    first, second = (emission_key(0, n).encode() for n in (1, 2))
+    total = Batch()
+    _emit(subject, clock, key=first)
+    clock.advance(0.1)
+    _emit(subject, clock, key=second)
+    subject.tick(second, epochs[BOB], clock.advance(0.01))
+    for _ in range(4):
+        clock.advance(11)
+        total.merge(_judge(subject, clock))
+    subject.tick(first, epochs[BOB], clock.now_ns())
+    total.merge(_judge(subject, clock))
+    found = balance(total)
+
+    assert (found["late", "agent"], found["reordered", "agent"]) == (1, 1)
+
+
+def test_a_post_without_an_answer_has_no_successors():
+    """A server may carry out a POST long after its client gave it up, so nothing is known to have happened after it."""
+    subject, clock, epochs = _start(people=(BOB,))
+    first, second = (emission_key(0, n).encode() for n in (1, 2))
+    _emit(subject, clock, key=first, status="uncertain")
+    clock.advance(0.1)
+    _emit(subject, clock, key=second)
+    for key in (second, first):
+        subject.tick(key, epochs[BOB], clock.advance(0.01))
+    clock.advance(12)
+
+    assert ("reordered", "agent") not in balance(_judge(subject, clock))
+
+
+def test_copies_and_leaks_are_told_after_the_books_are_closed():
+    """For a deadline after its books are closed an emission's stray frames are still its own."""
+    subject, clock, epochs = _start(people=(BOB, DAN))
+    _emit(subject, clock)
+    subject.tick(KEY, epochs[BOB], clock.advance(0.01))
+    clock.advance(10)
+    total = _judge(subject, clock)
+    for identity in (BOB, DAN, DAN):
+        subject.tick(KEY, epochs[identity], clock.advance(0.01))
+    clock.advance(1)
+    total.merge(_judge(subject, clock))
+    found = balance(total)
+
+    assert (found["duplicated", "agent"], found["leaked", "agent"], found["delivered", "agent"]) == (1, 1, 1)
+
+
+def test_a_socket_that_ended_after_the_deadline_lost_the_message():
+    """Who was there all the time and had nothing by the deadline is not excused by leaving a moment later."""
+    subject, clock, epochs = _start(people=(BOB,))
+    _emit(subject, clock)
+    clock.advance(10.5)
+    subject.ended(BOB, epochs[BOB], clock.now_ns(), EndCause.BY_PEER)
+    clock.advance(1)
+    found = balance(_judge(subject, clock))
+
+    assert (found["lost", "agent"], ("cut_by_peer", "agent") in found) == (1, False)
+
+
+def test_more_copies_than_there_is_room_for_leave_the_rest_undetermined():
+    """What a flood of copies crowded out may have come: it is counted as overflow, and nothing is called lost."""
+    subject, clock, epochs = _start(people=(BOB, CLEO))
+    entry = _emit(subject, clock)
+    for _ in range(entry.room):
+        subject.tick(KEY, epochs[BOB], clock.now_ns())
+    subject.tick(KEY, epochs[CLEO], clock.now_ns())
+    clock.advance(11)
+    batch = _judge(subject, clock)
+    found = balance(batch)
+
+    assert (found["undetermined", "agent"], ("lost", "agent") in found) == (1, False)
+    assert sum(n for key, n in batch.counts.items() if key[1] == "generator.overflow") == 1
+
+
+def test_a_large_audience_has_room_before_it_is_known():
+    """Copies that come before the first judging are kept for everybody who may be there."""
+    directory = Directory(tuple(replace(AGENTS[0], user_id=n, pubsub_token=f"t{n}") for n in range(1, 1501)), CONTACTS)
+    clock = VirtualClock()
+    subject = Collector(directory, clock, CollectorSettings("testrn"))
+    epochs = [subject.confirmed(identity, clock.now_ns()) for identity in range(1500)]
+    clock.advance(60)
+    _emit(subject, clock)
+    for epoch in epochs:
+        subject.tick(KEY, epoch, clock.now_ns())
+    clock.advance(11)
+
+    assert balance(_judge(subject, clock))["delivered", "agent"] == 1500
+
+
+def test_who_missed_an_emission_is_told():
+    """Whoever asks hears which epochs had nothing by the deadline, and since when."""
+    subject, clock, epochs = _start(people=(BOB, CLEO))
+    told = []
+    ledger = Ledger(
+        subject.people,
+        subject.epochs,
+        clock,
+        window_ns=NS_PER_S,
+        on_missing=lambda missing, required, written_ns: told.append((missing.tolist(), required, written_ns)),
+    )
+    entry = ledger.open(KEY, action(clock.now_ns()))
+    written_ns = clock.now_ns()
+    ledger.written(entry, written_ns)
+    ledger.responded(entry, written_ns + 1, "ok")
+    ledger.tick(KEY, epochs[BOB], clock.now_ns())
+    clock.advance(11)
+    ledger.judge(clock.now_ns(), Batch())
+
+    assert told == [([epochs[CLEO]], 2, written_ns)]
+
+
+def test_the_newest_marked_message_of_an_inbox_is_known():
+    """By whichever worker it was written."""
+    emitter, clock, _ = _start(people=())
+    receiver, _, _ = _start(people=())
+    _emit(emitter, clock)
+    receiver.ledger.announce(emitter.ledger.announcements[0])
+
+    assert emitter.ledger.newest_ns == receiver.ledger.newest_ns == {(1, 10): clock.now_ns()}
+
+
 def test_frames_that_precede_their_announcement_wait():
     """A mark of another worker is matched when that worker announces its emission."""
     emitter, clock, _ = _start(people=())
@@ -241,6 +417,18 @@ def test_frames_that_precede_their_announcement_wait():
 
     assert found["delivered", "agent"] == 1
     assert ("emitted", "") not in found
+
+
+def test_unannounced_marks_are_bounded():
+    """More of them than may wait are given up, the oldest first."""
+    subject, clock, epochs = _start(people=(BOB,))
+    ledger = Ledger(subject.people, subject.epochs, clock, window_ns=NS_PER_S, unannounced_limit=3)
+    for n in range(5):
+        ledger.tick(emission_key(0, n).encode(), epochs[BOB], clock.now_ns())
+    batch = Batch()
+    ledger.judge(clock.now_ns(), batch)
+
+    assert (balance(batch), len(ledger.entries)) == ({("unmatched", "agent"): 2}, 3)
 
 
 def test_a_mark_nobody_announces_is_unmatched():
@@ -264,14 +452,15 @@ def test_books_closed_early_leave_missing_deliveries_undetermined():
 
 
 def test_memory_of_closed_emissions_is_given_back():
-    """Entries that were delivered in full leave nothing behind."""
+    """Entries that were delivered in full leave nothing behind, once further copies are not told any more."""
     subject, clock, epochs = _start(people=(BOB,))
     for n in range(100):
         key = emission_key(0, n).encode()
         _emit(subject, clock, key=key)
         subject.tick(key, epochs[BOB], clock.now_ns() + 1)
-    clock.advance(11)
-    _judge(subject, clock)
+    for _ in range(2):
+        clock.advance(11)
+        _judge(subject, clock)
 
     assert (len(subject.ledger.entries), subject.ledger.open_count) == (0, 0)
 
@@ -440,63 +629,50 @@ def test_with_several_workers_a_subject_rests_until_all_have_closed_its_books():
     assert [entry is None for entry in (first, during, announced, after)] == [False, True, True, False]
 
 
-_LIVES = st.lists(
-    st.tuples(
-        st.sampled_from((ADMIN, BOB, CLEO, DAN, CONTACT_1)),
-        st.integers(0, 40),
-        st.one_of(st.none(), st.integers(1, 40)),
-        st.sampled_from((EndCause.BY_US, EndCause.BY_PEER)),
-    ),
-    max_size=12,
-)
-_DELIVERIES = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 30)), max_size=25)
+@pytest.mark.parametrize("workers", [1, 2])
+@settings(deadline=None)
+@given(history=histories())
+def test_the_balance_is_that_of_a_brute_force_model(history: History, workers: int):
+    """Whatever happens to deliveries, every column equals a plain search of the history, in one process or two."""
+    found = play(history, workers)
+
+    assert history.balance() == balance(found)
 
 
-@given(_LIVES, st.integers(5, 40), _DELIVERIES, st.booleans())
-def test_the_balance_is_that_of_a_brute_force_model(lives, sent_s, deliveries, private):
-    """Random subscriptions, one emission, random deliveries: every column equals a plain search of the history."""
-    subject, clock = collector()
-    zero = clock.now_ns()
-    table = []
-    for identity, start_s, length_s, cause in lives:
-        epoch = subject.epochs.open(identity, zero + start_s * NS_PER_S)
-        end_s = None if length_s is None else start_s + length_s
-        if end_s is not None:
-            subject.epochs.end(epoch, zero + end_s * NS_PER_S, cause)
-        table.append((epoch, identity, start_s, end_s, cause))
-    clock.advance(sent_s)
-    _emit(subject, clock, private=private)
-    ticks = {}
-    for index, after_s in sorted(deliveries, key=lambda d: d[1]):
-        if index < len(table) and table[index][3] is None:
-            ticks.setdefault(index, []).append(after_s)
-            subject.tick(KEY, table[index][0], clock.now_ns() + after_s * NS_PER_S)
+@pytest.mark.parametrize("workers", [1, 2])
+@settings(deadline=None)
+@given(history=histories())
+def test_latencies_and_closings_are_those_of_the_balance(history: History, workers: int):
+    """Each delivery has its latency in the histograms once, and the closing records add up to the same balance."""
+    found = play(history, workers)
+    fanout = {"agent": Histogram(), "contact": Histogram()}
+    for (_, metric, _, role), hist in found.hists.items():
+        if metric == "fanout":
+            fanout[role].merge(hist)
+    columns = {column for column, _ in balance(found)} - {"unmatched"}
+    sums = Counter()
+    for closing in found.closings:
+        for column in columns:
+            sums[column, "" if column == "emitted" else closing.role] += getattr(closing, column)
+
+    assert history.latencies() == fanout
+    assert {key: n for key, n in balance(found).items() if key[0] in columns} == {k: n for k, n in sums.items() if n}
+
+
+def test_an_announcement_that_comes_a_minute_late_loses_nothing():
+    """While the master stands still deliveries wait for it, past two deadlines; they are counted as what they were."""
+    subject, clock = collector(workers=2)
+    epoch = subject.confirmed(BOB, clock.now_ns())
     clock.advance(60)
-    found = balance(_judge(subject, clock))
+    emitter, _ = collector(workers=2)
+    key = emission_key(0, 1).encode()
+    entry = emitter.ledger.open(key, action(clock.now_ns()))
+    emitter.ledger.written(entry, clock.now_ns())
+    emitter.ledger.responded(entry, clock.now_ns() + 1, "ok")
+    subject.tick(key, epoch, clock.now_ns() + 5_000_000)
+    batch = subject.collect(clock.advance(45))
+    subject.ledger.announce(emitter.ledger.announcements[0])
+    batch.merge(subject.collect(clock.advance(1)))
 
-    audience = {ADMIN, BOB, CLEO} | (set() if private else {CONTACT_1})
-    expected = Counter({("emitted", ""): 1})
-    present = set()
-    for index, (_, identity, start_s, end_s, cause) in enumerate(table):
-        role = "contact" if identity == CONTACT_1 else "agent"
-        got = ticks.get(index, [])
-        alive = start_s <= sent_s and (end_s is None or end_s > sent_s)
-        if alive and identity in audience:
-            present.add(identity)
-        if identity not in audience:
-            expected["leaked", role] += bool(got)
-            continue
-        expected["duplicated", role] += max(0, len(got) - 1)
-        if not (alive and start_s + 0.5 <= sent_s):
-            continue
-        expected["expected", role] += 1
-        if got:
-            expected["delivered" if got[0] <= 10 else "late", role] += 1
-        elif end_s is not None:
-            expected["cut_by_us" if cause == EndCause.BY_US else "cut_by_peer", role] += 1
-        else:
-            expected["lost", role] += 1
-    for identity in audience - present:
-        expected["away", "contact" if identity == CONTACT_1 else "agent"] += 1
-
-    assert {key: n for key, n in expected.items() if n} == found
+    found = {column: n for (column, _), n in balance(batch).items() if column != "away"}
+    assert {"delivered": 1, "expected": 1} == found

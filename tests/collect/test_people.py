@@ -31,3 +31,40 @@ def test_numbers_of_identities():
     assert (people.agent_number(3), people.contact_number(1, 1)) == (CLEO, CONTACT_1)
     assert (people.agent_number(99), people.contact_number(2, 1)) == (None, None)
     assert people.role.tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
+
+
+def test_a_conversation_of_another_contact_is_not_ones_own():
+    """What the identities tell of is claimed, what nobody told of is not."""
+    people = People(DIRECTORY)
+    own = people.conversations_of(DIRECTORY.contacts[0])
+
+    assert [True, False, True] == [100 in own, 101 in own, 102 in own]
+
+
+def test_a_conversation_made_in_the_run_becomes_known():
+    """Display ids count by account: the same number elsewhere is another conversation."""
+    people = People(DIRECTORY)
+    own = people.conversations_of(DIRECTORY.contacts[0])
+    people.converses(2, 102, 3)
+    before = 102 in own
+    people.converses(1, 102, 2)
+
+    assert (True, False) == (before, 102 in own)
+
+
+def test_a_conversation_said_to_be_of_two_contacts_is_nobodys():
+    """Where the identities contradict each other no leak is claimed, whatever is said later."""
+    people = People(DIRECTORY)
+    own = people.conversations_of(DIRECTORY.contacts[0])
+    for contact_id in (2, 3, 2):
+        people.converses(1, 102, contact_id)
+
+    assert 102 in own
+
+
+def test_no_conversation_is_nobodys():
+    """An action without a conversation says nothing."""
+    people = People(DIRECTORY)
+    people.converses(1, 0, 2)
+
+    assert 0 in people.conversations_of(DIRECTORY.contacts[0])

@@ -5,7 +5,15 @@ import json
 import msgspec
 import pytest
 
-from loadtest.collect.subjects import MARKED, actor_name, event_of, read_subject, subject_key, tracked_events
+from loadtest.collect.subjects import (
+    MARKED,
+    actor_name,
+    counted_events,
+    event_of,
+    read_subject,
+    subject_key,
+    tracked_events,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,3 +60,10 @@ def test_events_that_messages_cause_today_are_not_tracked_there():
     """Where a message causes an event as well, a frame cannot be told to be one action's."""
     assert "contact.updated" in tracked_events("seed")
     assert "contact.updated" not in tracked_events("current")
+
+
+def test_events_are_tracked_one_by_one_or_counted():
+    """None is both, and what is no longer told apart is still counted."""
+    for dialect in ("seed", "current", "auto"):
+        assert not tracked_events(dialect) & counted_events(dialect)
+    assert tracked_events("seed") - tracked_events("current") <= counted_events("current")
