@@ -18,6 +18,10 @@ NS_PER_US = 1_000
 class Clock(Protocol):
     """What measures: monotonic nanoseconds and their place on the wall clock."""
 
+    @property
+    def bound_ns(self) -> int:
+        """By how much times of other processes, put into this one's, may be wrong; 0 where they share the clock."""
+
     def now_ns(self) -> int:
         """Monotonic time in nanoseconds; only differences mean anything."""
 
@@ -29,12 +33,19 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """CLOCK_MONOTONIC, anchored to CLOCK_REALTIME."""
+    """CLOCK_MONOTONIC, anchored to CLOCK_REALTIME.
 
-    __slots__ = ("_offset_ns",)
+    Attributes:
+        bound_ns: see :class:`Clock`.
+        offset_ns: by how much the run's wall time is ahead of this machine's.
+    """
+
+    __slots__ = ("_offset_ns", "bound_ns", "offset_ns")
 
     def __init__(self) -> None:
         self._offset_ns = 0
+        self.bound_ns = 0
+        self.offset_ns = 0
         self.anchor()
 
     def now_ns(self) -> int:
@@ -76,10 +87,11 @@ class VirtualClock:
         wall_start_ns: Unix time at the start.
     """
 
-    __slots__ = ("_now_ns", "_offset_ns")
+    __slots__ = ("_now_ns", "_offset_ns", "bound_ns")
 
     def __init__(self, start_ns: int = NS_PER_S, wall_start_ns: int = 1_700_000_000 * NS_PER_S) -> None:
         self._now_ns = start_ns
+        self.bound_ns = 0
         self._offset_ns = wall_start_ns - start_ns
 
     def now_ns(self) -> int:

@@ -6,6 +6,7 @@ over. It ends when the test is stopped: emitting stops, sockets stay up a deadli
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,14 +33,21 @@ class Workers(Protocol):
     def begin_hold(self) -> None:
         """Emit from now on."""
 
-    def end_hold(self) -> None:
-        """Emit no more."""
+    def end_hold(self, limit_s: float | None = None) -> None:
+        """Emit no more.
+
+        Args:
+            limit_s: let the target go: connect nobody any more, and close the books within so many seconds.
+        """
 
     def drained(self) -> bool:
         """Whether all books are closed."""
 
     def close_books(self) -> None:
         """Hand over what is left; called once, at the end of the drain."""
+
+    def played_out(self) -> bool:
+        """Whether a plan that has an end came to it."""
 
     def shortage(self) -> str:
         """Why nobody is connected, in a sentence; empty when it is not known."""
@@ -68,19 +76,29 @@ class Conductor:
         workers: what is led.
         patience: how long to wait.
         give_up: called with a reason when nobody could be connected; stops the test.
+        at_plans_end: called when a plan that has an end came to it; None for one that has none.
     """
 
-    def __init__(self, keeper: RunKeeper, workers: Workers, patience: Patience, give_up: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        keeper: RunKeeper,
+        workers: Workers,
+        patience: Patience,
+        give_up: Callable[[str], None],
+        at_plans_end: Callable[[], None] | None = None,
+    ) -> None:
         self.keeper = keeper
         self.phase: Phase = "ramp"
         self._workers = workers
         self._patience = patience
         self._give_up = give_up
+        self._at_plans_end = at_plans_end
         self._clock = SystemClock()
         self._ramp: gevent.Greenlet | None = None
         self._flusher: gevent.Greenlet | None = None
         self._over = Signal()
         self._stopping = RLock()
+        self._limit_s: float | None = None
 
     def start(self) -> None:
         """The test starts: the ramp begins."""
@@ -92,6 +110,15 @@ class Conductor:
         if self.phase == "ramp" and self._ramp is None:
             self._ramp = gevent.spawn(self._await_users)
 
+    def hurry(self, limit_s: float) -> None:
+        """Let the target go: emit no more and connect nobody, now; the drain to come is bounded.
+
+        Args:
+            limit_s: seconds within which the books are closed.
+        """
+        self._limit_s = limit_s
+        self._workers.end_hold(limit_s)
+
     def stopping(self) -> None:
         """The test is being stopped: drain, and close the books. Returns when that is done.
 
@@ -102,8 +129,9 @@ class Conductor:
                 self._ramp.kill()
             if self.phase == "hold":
                 self._mark("drain")
-                self._workers.end_hold()
-                self._wait(self._workers.drained, self._patience.drain_s)
+                if self._limit_s is None:
+                    self._workers.end_hold()
+                self._wait(self._workers.drained, self._limit_s or self._patience.drain_s)
             if self.phase != "end":
                 self._workers.close_books()
                 self._mark("end")
@@ -121,9 +149,12 @@ class Conductor:
                 return
         self._mark("hold")
         self._workers.begin_hold()
+        if self._at_plans_end is not None:
+            self._wait(self._workers.played_out, math.inf)
+            self._at_plans_end()
 
     def _wait(self, done: Callable[[], bool], limit_s: float) -> bool:
-        until_ns = self._clock.now_ns() + round(limit_s * NS_PER_S)
+        until_ns = self._clock.now_ns() + limit_s * NS_PER_S
         while not done():
             if self._clock.now_ns() >= until_ns:
                 return False

@@ -16,7 +16,9 @@ from typing import Any, TypeVar, cast
 from gevent.threadpool import ThreadPool
 
 from loadtest.clock import NS_PER_S, NS_PER_US, SystemClock
+from loadtest.distributed.creations import Creations
 from loadtest.errors import GeneratorError
+from loadtest.journal import Begin
 from loadtest.metrics import Batch, Closing, Gauge, Note
 from loadtest.store import RunWriter
 
@@ -45,12 +47,20 @@ class RunKeeper:
         meta: what the store is to say of the run.
         window_s: length of a window.
         on_trouble: told, once a kind, when the store could not be written.
+        journal: first line of the journal of what the run makes on its target; None for a target that goes with it.
 
     Raises:
         UsageError: the folder exists or cannot be made.
     """
 
-    def __init__(self, folder: Path, meta: dict[str, Any], window_s: float, on_trouble: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        meta: dict[str, Any],
+        window_s: float,
+        on_trouble: Callable[[str], None],
+        journal: Begin | None = None,
+    ) -> None:
         self.folder = folder
         self.clock = SystemClock()
         self._window_ns = round(window_s * NS_PER_S)
@@ -60,13 +70,15 @@ class RunKeeper:
         self._pool = ThreadPool(1)
         try:
             self._writer: RunWriter = self._in_thread(lambda: RunWriter.create(folder, meta))
+            self._creations: Creations = self._in_thread(lambda: Creations(folder, journal))
         except BaseException:
             self._pool.kill()
             raise
         self._pending = Batch()
         self._meta: dict[str, Any] = {}
-        self._lasts: OrderedDict[str, _Last] = OrderedDict()
+        self._lasts: OrderedDict[tuple[str, int], _Last] = OrderedDict()
         self._trouble: str | None = None
+        self._unwritten = ""
         self.received = 0
         self.deliveries = 0
         #: the newest gauges by (worker, name)
@@ -77,6 +89,7 @@ class RunKeeper:
     def take(self, batch: Batch) -> None:
         """Take a batch of any worker; it is written at the next :meth:`flush`."""
         self.received += 1
+        self._creations.take_out(batch)
         for gauge in batch.gauges:
             self.gauges[gauge.worker, gauge.name] = gauge.value
         for closing in batch.closings:
@@ -104,10 +117,11 @@ class RunKeeper:
 
     def _note_last(self, closing: Closing) -> None:
         """The last receiver of an emission may sit in any worker: wait a while for all of them."""
-        last = self._lasts.get(closing.mark)
+        emission = (closing.mark, closing.due_us)  # subjects recur
+        last = self._lasts.get(emission)
         if last is None:
             window = closing.due_us * NS_PER_US // self._window_ns
-            last = self._lasts[closing.mark] = _Last(window, closing.event, self.clock.now_ns())
+            last = self._lasts[emission] = _Last(window, closing.event, self.clock.now_ns())
         if closing.lost or closing.undetermined or closing.cut_by_peer or closing.late < 0:
             last.incomplete.add(closing.role)
         if closing.last_us is not None:
@@ -116,10 +130,10 @@ class RunKeeper:
     def _draw_lasts(self, *, final: bool) -> None:
         ripe_ns = self.clock.now_ns() - round(_LAST_WAIT_S * NS_PER_S)
         while self._lasts:
-            mark, last = next(iter(self._lasts.items()))
+            emission, last = next(iter(self._lasts.items()))
             if last.since_ns > ripe_ns and not final:
                 break
-            del self._lasts[mark]
+            del self._lasts[emission]
             for role, last_us in last.last_us.items():
                 if role not in last.incomplete:
                     self._pending.hist(last.window, "fanout_last", last.event, role).record(last_us)
@@ -133,6 +147,7 @@ class RunKeeper:
         batch, self._pending = self._pending, Batch()
         if not batch.is_empty or self._trouble is not None:
             self._write(lambda: self._writer.write(batch))
+        self._write_creations()
         if self._meta:
             self.set_meta()
 
@@ -144,6 +159,16 @@ class RunKeeper:
             return False
         self._trouble = None
         return True
+
+    def _write_creations(self) -> None:
+        if not self._creations.is_pending:
+            return
+        try:
+            self._in_thread(self._creations.write)
+        except GeneratorError as error:  # kept for the next flush
+            if str(error) != self._unwritten:
+                self._on_trouble(str(error))
+            self._unwritten = str(error)
 
     def _in_thread(self, call: Callable[[], _T]) -> _T:
         """Run a call in the writer's thread. What it raises travels as a value: gevent prints what a thread raises."""
@@ -179,6 +204,7 @@ class RunKeeper:
         self.flush(final=True)
         try:
             self._in_thread(self._writer.close)
+            self._in_thread(self._creations.close)
         finally:
             self._pool.kill()
         if self._meta:

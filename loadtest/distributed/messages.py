@@ -1,15 +1,17 @@
 """What workers and the master tell each other, over Locust's own channel.
 
 Plain types only: a numpy scalar in a Locust message kills the worker's reporter, silently. Messages stay below 100 KiB,
-since all of them share one socket with Locust's heartbeats (but for the setup, which is sent before the test).
+since all of them share one socket with Locust's heartbeats.
 
-    master → worker   cable_setup     settings, identities' shard, share of the plan
+    master → worker   cable_setup     settings, identities' shard, share of the plan: in parts, the last one says so
     worker → master   cable_batch     a part of a batch
     worker → master   cable_announce  emissions of this worker
     master → worker   cable_announce  other workers' emissions
     master → worker   cable_hold      the ramp is over: emit from now on
     master → worker   cable_drain     emit no more, close the books
     worker → master   cable_drained   all books closed and sent
+    worker → master   cable_failed    this worker cannot take part, and why
+    both              cable_clock     a probe of the clocks, and its answer
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ ANNOUNCE = "cable_announce"
 HOLD = "cable_hold"
 DRAIN = "cable_drain"
 DRAINED = "cable_drained"
+CLOCK = "cable_clock"
+FAILED = "cable_failed"
 
 #: a message may be 100 KiB; the rest is for its envelope
 _PART_BYTES = 90 * 1024
@@ -65,19 +69,53 @@ def _in_turn(cards: Sequence[_T], quotas: Sequence[int]) -> list[tuple[_T, ...]]
     return [tuple(hand) for hand in hands]
 
 
-def directory_to_plain(directory: Directory) -> dict[str, Any]:
-    """Plain types of a directory; holds its secrets (Locust's channel is not encrypted)."""
-    plain: dict[str, Any] = msgspec.to_builtins(directory)
-    return plain
-
-
-def directory_from_plain(plain: dict[str, Any]) -> Directory:
-    """The inverse of :func:`directory_to_plain`."""
+def directory_of(rows: dict[str, list[Any]], source: str) -> Directory:
+    """The directory in a setup's rows ``agents`` and ``contacts``."""
     return Directory(
-        tuple(msgspec.convert(a, Agent) for a in plain["agents"]),
-        tuple(msgspec.convert(c, Contact) for c in plain["contacts"]),
-        plain["source"],
+        agents_of(rows.get("agents", ())), tuple(msgspec.convert(c, Contact) for c in rows.get("contacts", ())), source
     )
+
+
+def agents_of(rows: Sequence[Any]) -> tuple[Agent, ...]:
+    """Agents that came as plain values; they hold their secrets (Locust's channel is not encrypted)."""
+    return tuple(msgspec.convert(row, Agent) for row in rows)
+
+
+def setup_parts(setup: dict[str, Any], **rows: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """A worker's setup in messages small enough to send.
+
+    Args:
+        setup: what is known at once, in plain types; goes into the first message.
+        rows: values that msgspec can turn into plain types, by name; each fits into a message.
+
+    Yields:
+        Messages for :func:`join_setup`.
+    """
+    plain = [(name, msgspec.to_builtins(row)) for name, values in rows.items() for row in values]
+    yield {**setup, "first": True, "last": not plain}
+    parts = _parts(plain)
+    for number, part in enumerate(parts, 1):
+        yield {"first": False, "last": number == len(parts), "rows": part}
+
+
+def join_setup(so_far: dict[str, Any] | None, message: dict[str, Any]) -> dict[str, Any] | None:
+    """Take a message of a setup.
+
+    Args:
+        so_far: what the messages before it made; None before the first.
+        message: the next one.
+
+    Returns:
+        The setup: its plain values, ``rows`` (a list of plain values by name) and ``last``, true when it is whole. None
+        when its beginning was missed.
+    """
+    if message["first"]:
+        return {**message, "rows": {}}
+    if so_far is None:
+        return None
+    for name, row in message["rows"]:
+        so_far["rows"].setdefault(name, []).append(row)
+    return {**so_far, "last": message["last"]}
 
 
 def batch_parts(batch: Batch) -> Iterator[dict[str, Any]]:

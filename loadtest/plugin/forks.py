@@ -6,11 +6,15 @@ reaches all processes of a terminal: workers would end at once and take what the
 still asks for it. So a forked worker leaves Ctrl-C to its master, and the kernel ends it when the master is gone
 (Linux: prctl(2), ``PR_SET_PDEATHSIG``; elsewhere Locust's own minute has to do).
 
+A SIGTERM to all of them, as systemd sends it to a unit, would do the same, so it is left to the master too: workers
+block it, and the kernel ends them by SIGKILL, since there is nobody left to take what they have.
+
 Under ``--worker --processes N`` the parent is no master, and Locust expects its children to heed Ctrl-C.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -59,7 +63,7 @@ def _is_starting_a_program(frame: FrameType | None) -> bool:
 
 
 def follow_parent(parent_pid: int, *, heed_sigint: bool) -> None:
-    """Have the kernel send this process SIGTERM when its parent ends.
+    """Have the kernel end this process when its parent ends.
 
     Args:
         parent_pid: the parent; when it has ended by now, so does this process.
@@ -68,17 +72,18 @@ def follow_parent(parent_pid: int, *, heed_sigint: bool) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler if heed_sigint else signal.SIG_IGN)
     if sys.platform != "linux":
         return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if not heed_sigint:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    farewell = signal.SIGTERM if heed_sigint else signal.SIGKILL
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, farewell, 0, 0, 0)
     if os.getppid() != parent_pid:
         os._exit(1)
 
 
 def end_forked() -> None:
-    """Ask every process that was forked from this one to end; programs it has started are not meant."""
+    """End every process that was forked from this one, at once; programs it has started are not meant."""
     me = psutil.Process()
     for child in me.children():
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             if child.cmdline() == me.cmdline():
-                child.terminate()
-        except psutil.NoSuchProcess:
-            continue
+                child.kill()

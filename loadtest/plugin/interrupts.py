@@ -1,7 +1,10 @@
-"""Ctrl-C always reaches the main greenlet.
+"""Ctrl-C always reaches the main greenlet, and a second signal ends a run at once.
 
 Python raises KeyboardInterrupt in whichever greenlet happens to run, and Locust's master (2.47) swallows it in the one
 that listens to its workers: with many messages under way a run would go on as if nothing had been pressed.
+
+The first Ctrl-C or SIGTERM lets Locust stop the test: no more emissions, books closed, report written. Whoever asks a
+second time does not want to wait for that.
 """
 
 from __future__ import annotations
@@ -9,30 +12,61 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 import gevent
 
 
-def reach_main_greenlet() -> Callable[[], None]:
+def reach_main_greenlet(stop_now: Callable[[], None] | None = None) -> Callable[[], None]:
     """Raise KeyboardInterrupt in the main greenlet on every SIGINT from now on.
 
     A SIGINT that is ignored (a job in the background) or handled by somebody else is left alone.
 
+    Args:
+        stop_now: called in the hub instead, from the second signal on, SIGTERMs counted along; None to count none.
+
     Returns:
         Puts back what was there before.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:
-        return lambda: None
-    signal.signal(signal.SIGINT, _interrupt)
-    return lambda: _put_back(before)
+    interrupts = _Interrupts(stop_now)
+    interrupts.begin()
+    return interrupts.end
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    hub = gevent.get_hub()
-    hub.loop.run_callback_threadsafe(hub.parent.throw, KeyboardInterrupt)
+class _Interrupts:
+    """What became of the signals so far."""
 
+    def __init__(self, stop_now: Callable[[], None] | None) -> None:
+        self._stop_now = stop_now
+        self._signals = 0
+        self._before: Any = None
+        self._watcher: Any = None
 
-def _put_back(before: Callable[[int, FrameType | None], object]) -> None:
-    if signal.getsignal(signal.SIGINT) is _interrupt:
-        signal.signal(signal.SIGINT, before)
+    def begin(self) -> None:
+        before = signal.getsignal(signal.SIGINT)
+        if before is signal.default_int_handler:
+            self._before = before
+            signal.signal(signal.SIGINT, self._interrupt)
+        if self._stop_now is not None:
+            self._watcher = gevent.signal_handler(signal.SIGTERM, self._terminate)
+
+    def end(self) -> None:
+        if self._before is not None and signal.getsignal(signal.SIGINT) == self._interrupt:
+            signal.signal(signal.SIGINT, self._before)
+        if self._watcher is not None:
+            self._watcher.cancel()
+            self._watcher = None
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        hub = gevent.get_hub()
+        self._signals += 1
+        if self._signals > 1 and self._stop_now is not None:
+            hub.loop.run_callback_threadsafe(self._stop_now)
+        else:
+            hub.loop.run_callback_threadsafe(hub.parent.throw, KeyboardInterrupt)
+
+    def _terminate(self) -> None:
+        """A SIGTERM, which Locust answers by itself the first time."""
+        self._signals += 1
+        if self._signals > 1 and self._stop_now is not None:
+            self._stop_now()

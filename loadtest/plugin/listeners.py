@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import os
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -11,11 +14,13 @@ from locust.runners import MasterRunner, WorkerRunner
 from loadtest.clock import NS_PER_S
 from loadtest.distributed import messages
 from loadtest.distributed.conductor import warn
+from loadtest.distributed.probing import Prober
 from loadtest.errors import LoadtestError, UsageError
 from loadtest.metrics import Batch
 from loadtest.plugin import forks
 from loadtest.plugin.interrupts import reach_main_greenlet
 from loadtest.plugin.run import Run
+from loadtest.plugin.spawning import remember_defaults
 from loadtest.plugin.workers import RemoteWorkers
 from loadtest.users.dispatch import EvenDispatcher
 from loadtest.users.fleet import Fleet
@@ -31,6 +36,16 @@ _log = logging.getLogger(__name__)
 
 # Locust's spawning_complete event does not say which environment it means; a process has one.
 _runs: list[Run] = []
+
+
+def _stop_now() -> None:
+    """Whoever interrupts twice does not want to wait: end this process and its workers as they are.
+
+    The embedded server ends with its standard input, and what was stored stays.
+    """
+    warn("interrupted again, so there is no report: `loadtest report` makes one of what was stored")
+    forks.end_forked()
+    os._exit(EXIT_INVALID)
 
 
 def _run_of(environment: Any) -> Run | None:
@@ -66,16 +81,22 @@ def on_init(environment: Any, **_: Any) -> None:
     environment.dispatcher_class = EvenDispatcher
     _runs[:] = [run]
     if isinstance(runner, WorkerRunner):
+        remember_defaults()
         runner.register_message(messages.SETUP, on_setup)
         runner.register_message(messages.ANNOUNCE, on_announced)
         runner.register_message(messages.HOLD, on_hold)
         runner.register_message(messages.DRAIN, on_drain, concurrent=True)
+        runner.register_message(messages.CLOCK, on_clock_answer)
+        run.prober = Prober(lambda data: runner.send_message(messages.CLOCK, data))
+        run.prober.start()
         return
     if isinstance(runner, MasterRunner):
         runner.register_message(messages.BATCH, on_batch)
         runner.register_message(messages.ANNOUNCE, on_announcement)
         runner.register_message(messages.DRAINED, on_drained)
-    run.at_close = reach_main_greenlet()
+        runner.register_message(messages.CLOCK, on_clock_probe)
+        runner.register_message(messages.FAILED, on_failed)
+    run.at_close = reach_main_greenlet(_stop_now)
     try:
         run.prepare()
     except (Exception, KeyboardInterrupt) as error:
@@ -91,7 +112,7 @@ def on_test_start(environment: Any, **_: Any) -> None:
     if run is None:
         return
     if isinstance(environment.runner, WorkerRunner):
-        run.begin_worker()
+        _as_worker(environment, run.begin_worker)
         return
     try:
         run.begin()
@@ -144,12 +165,8 @@ def on_quitting(environment: Any, **_: Any) -> None:
         if isinstance(environment.runner, WorkerRunner):
             environment.process_exit_code = 0
         else:
-            try:
-                environment.runner.quit()
-                _finish(environment, run)
-            except KeyboardInterrupt:
-                warn("interrupted again, so there is no report: `loadtest report` makes one of what was stored")
-                environment.process_exit_code = EXIT_INVALID
+            environment.runner.quit()
+            _finish(environment, run)
         run.close()
 
 
@@ -168,15 +185,50 @@ def _finish(environment: Any, run: Run) -> None:
 
 
 def on_setup(environment: Any, msg: Any, **_: Any) -> None:
-    """Master to worker: settings and a shard of the identities."""
-    environment.cable_run.setup = msg.data
+    """Master to worker: settings and a shard of the identities, part by part."""
+    run: Run = environment.cable_run
+    _as_worker(environment, functools.partial(run.take_setup, msg.data))
+
+
+def _as_worker(environment: Any, act: Callable[[], None]) -> None:
+    """Take a worker's part in the run; what keeps it from that (a file missing on its host) is told here and there."""
+    try:
+        act()
+    except LoadtestError as error:
+        warn(str(error))
+        environment.runner.send_message(messages.FAILED, {"text": str(error)})
+
+
+def on_failed(environment: Any, msg: Any, **_: Any) -> None:
+    """Worker to master: this worker cannot take part."""
+    run: Run = environment.cable_run
+    if run.keeper is not None:
+        run.worker_failed(msg.node_id, str(msg.data["text"]))
+
+
+def on_clock_probe(environment: Any, msg: Any, **_: Any) -> None:
+    """Worker to master: what does your clock say?"""
+    run: Run = environment.cable_run
+    answer = run.answerer.answer(msg.node_id, msg.data)
+    if answer is not None:
+        environment.runner.send_message(messages.CLOCK, answer, msg.node_id)
+    else:
+        run.take_in(msg.node_id)
+
+
+def on_clock_answer(environment: Any, msg: Any, **_: Any) -> None:
+    """Master to worker: this."""
+    prober: Prober | None = environment.cable_run.prober
+    if prober is not None:
+        prober.answered(msg.data)
 
 
 def on_hold(environment: Any, msg: Any, **_: Any) -> None:
     """Master to worker: emit."""
-    fleet: Fleet | None = environment.cable_run.fleet
-    if fleet is not None:
-        fleet.begin_hold()
+    run: Run = environment.cable_run
+    run.is_holding = True
+    if run.fleet is not None:
+        run.fleet.begin_hold()
 
 
 def on_drain(environment: Any, msg: Any, **_: Any) -> None:
@@ -187,7 +239,9 @@ def on_drain(environment: Any, msg: Any, **_: Any) -> None:
     if fleet is not None:
         if not fleet.collector.connected_count:
             shortage = fleet.why_nobody()
-        limit_s = run.settings.deadline_s + run.settings.rest_timeout_s
+        limit_s = msg.data.get("limit_s") or run.settings.deadline_s + run.settings.rest_timeout_s
+        if msg.data.get("limit_s"):
+            fleet.let_go()
         limit_ns = fleet.clock.now_ns() + round(limit_s * NS_PER_S)
         fleet.end_hold()
         while fleet.chat.in_flight and fleet.clock.now_ns() < limit_ns:
@@ -218,9 +272,13 @@ def on_announcement(environment: Any, msg: Any, **_: Any) -> None:
 
 def on_batch(environment: Any, msg: Any, **_: Any) -> None:
     """Worker to master: what was collected."""
-    keeper = environment.cable_run.keeper
-    if keeper is not None:
-        keeper.take(Batch.from_plain(msg.data))
+    run: Run = environment.cable_run
+    if run.keeper is not None:
+        batch = Batch.from_plain(msg.data)
+        if isinstance(run.workers, RemoteWorkers):
+            run.workers.heard(msg.node_id)
+        run.keeper.take(batch)
+        run.watch_target(batch)
 
 
 def on_drained(environment: Any, msg: Any, **_: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from locust.argument_parser import get_parser
 
 from loadtest.directory import Directory, Population, read_identities
 from loadtest.errors import UsageError
+from loadtest.plan import canary_period_s
 from loadtest.refserver.settings import ServerSettings
-from loadtest.transport.address import cable_endpoint
+from loadtest.target.profile import Profile
 from loadtest.users.cable_user import AgentUser, ContactUser
 from loadtest.users.preflight import is_loopback
 from loadtest.users.settings import FleetSettings
@@ -52,12 +54,25 @@ def planned_population(options: Any, user_classes: list[type]) -> tuple[int, int
     return agents, contacts
 
 
-def apply_brakes(options: Any, users: int) -> None:
+def apply_brakes(options: Any, users: int, host: str | None = None) -> None:
     """Hold the plan against ``--max-users`` and ``--max-emit-rate``.
 
+    Args:
+        options: Locust's parsed options.
+        users: how many are planned.
+        host: the target, or None for the embedded server.
+
     Raises:
-        UsageError: the plan exceeds one of them.
+        UsageError: the plan exceeds one of them, or they are missing where ``--require-brakes`` asks for them.
     """
+    missing = [name for name in ("max_users", "max_emit_rate") if getattr(options, name) is None]
+    if options.require_brakes and host and not is_loopback(host) and missing:
+        flags = " and ".join("--" + name.replace("_", "-") for name in missing)
+        raise UsageError(
+            "this load has no bound of its own, and the target is not this machine",
+            where=f"--host {without_secrets(host)}",
+            remedy=f"Give {flags}: what the target may be asked to bear at most",
+        )
     if options.max_users is not None and users > options.max_users:
         raise UsageError(
             f"{users} users planned, {options.max_users} allowed", where="--max-users", remedy="Plan fewer users"
@@ -74,9 +89,15 @@ def check_host(host: str, options: Any) -> None:
     """Hold the target's address against what a run may do.
 
     Raises:
-        UsageError: the URL is unusable, or tokens would leave this machine unencrypted.
+        UsageError: the URL is unusable, tokens would leave this machine unencrypted, or faults were asked for.
     """
-    cable_endpoint(host, cable_path=options.cable_path, client=options.client, ca_file=options.ca_file)
+    if options.faults or options.truth:
+        raise UsageError(
+            "only the embedded server can be told to do wrong",
+            where="--faults" if options.faults else "--truth",
+            remedy="Leave --host out, or run `loadtest serve --faults ... --truth FILE` and give its address alone",
+        )
+    fleet_settings(options, "").endpoint(host)
     if urlsplit(host).scheme in ("http", "ws") and not is_loopback(host) and not options.allow_plaintext:
         raise UsageError(
             "tokens would be sent unencrypted",
@@ -116,8 +137,16 @@ def check_report_dir(options: Any) -> None:
         )
 
 
-def identities_for(options: Any, agents: int, contacts: int) -> Directory:
-    """The identities to simulate on a target.
+def identities_for(
+    options: Any, agents: int, contacts: int, profile: Profile | None = None
+) -> tuple[Directory, Directory]:
+    """The identities to simulate on a target, and those that are left over.
+
+    Args:
+        options: Locust's parsed options.
+        agents: how many agents.
+        contacts: how many contacts.
+        profile: names the accounts and inboxes that may be used.
 
     Raises:
         UsageError: there is no identities file, or it holds too few.
@@ -129,6 +158,8 @@ def identities_for(options: Any, agents: int, contacts: int) -> Directory:
             remedy="Give --identities FILE (JSON lines; `loadtest serve --identities FILE` writes an example)",
         )
     directory = read_identities(options.identities)
+    if profile is not None:
+        directory = profile.select(directory)
     for name, wanted, there in (
         ("agents", agents, len(directory.agents)),
         ("contacts", contacts, len(directory.contacts)),
@@ -147,7 +178,7 @@ def identities_for(options: Any, agents: int, contacts: int) -> Directory:
             where=options.identities,
             remedy="Contacts act through the public API, which needs an API inbox: give its inbox_identifier",
         )
-    return dealt
+    return dealt, Directory(directory.agents[agents:], directory.contacts[contacts:], directory.source)
 
 
 def server_settings(options: Any, agents: int, contacts: int) -> ServerSettings:
@@ -168,19 +199,39 @@ def server_settings(options: Any, agents: int, contacts: int) -> ServerSettings:
         dialect="seed" if options.dialect == "auto" else options.dialect,
         agent_expiry_s=options.agent_expiry,
         contact_expiry_s=options.contact_expiry,
+        whole_seconds=options.whole_seconds,
+        push_presence=options.push_presence,
+        faults=options.faults,
+        truth_path=options.truth,
     )
 
 
-def fleet_settings(options: Any, tag: str) -> FleetSettings:
-    """What every process gets to know of the options."""
+def fleet_settings(
+    options: Any, tag: str, profile: Profile | None = None, credentials: Sequence[tuple[str, str]] = ()
+) -> FleetSettings:
+    """What every process gets to know of the options.
+
+    Args:
+        options: Locust's parsed options.
+        tag: the run's.
+        profile: of the target, or None.
+        credentials: headers made of the user and password in the target's URL.
+
+    Raises:
+        UsageError: a secret of the profile's headers cannot be read.
+    """
+    sources = options.source_address
     return FleetSettings(
         run_tag=tag,
         seed=options.seed,
         heartbeat_s=options.heartbeat,
         emit_rate=options.emit_rate,
+        connect_rate=connect_rate(options),
+        emissions=options.emissions,
         think_s=options.think_time,
         typing_s=options.typing,
         mix=options.mix,
+        canary_s=options.canary,
         stay_s=options.session,
         away_s=options.away,
         deadline_s=options.deadline,
@@ -189,12 +240,35 @@ def fleet_settings(options: Any, tag: str) -> FleetSettings:
         reconnect=options.reconnect,
         cable_path=options.cable_path,
         ca_file=options.ca_file,
+        origin=options.origin,
+        subprotocols=None if profile is None else profile.get("target.subprotocols"),
+        auth_header=options.auth_header or "",
+        headers=(*(() if profile is None else profile.read_headers()), *credentials),
+        source_addresses=tuple(sources.split(",")) if sources else (),
+        refetch=options.refetch,
         dialect=options.dialect,
         agent_expiry_s=options.agent_expiry,
         contact_expiry_s=options.contact_expiry,
+        presence_scenario=options.presence_scenario,
+        presence_oracle_s=options.presence_oracle,
+        presence_pairs=options.presence_pairs,
+        presence_log=str(Path(options.presence_log).absolute()) if options.presence_log else "",
         rest_timeout_s=options.rest_timeout,
-        rest_connections=pool_size(options.emit_rate, options.rest_timeout),
+        kernel_stamps=options.kernel_stamps,
+        rest_connections=options.rest_pool or pool_size(options.emit_rate, options.rest_timeout),
     )
+
+
+def connect_rate(options: Any) -> float:
+    """Users that first connect, a second: as many as are started, unless the options say otherwise."""
+    return float(options.connect_rate or options.spawn_rate or 1)
+
+
+def canary_s(options: Any, directory: Directory) -> float:
+    """The period of canaries, as far as ``--max-emit-rate`` leaves room for them beside the plan's own messages."""
+    inboxes = {(contact.account_id, contact.inbox_id) for contact in directory.contacts}
+    spare = None if options.max_emit_rate is None else options.max_emit_rate - options.emit_rate
+    return canary_period_s(options.canary, len(inboxes), spare)
 
 
 def pool_size(emit_rate: float, timeout_s: float) -> int:

@@ -6,7 +6,8 @@ import datetime
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +19,34 @@ from locust.runners import MasterRunner
 from loadtest.analysis import load_slo
 from loadtest.collect import run_tag
 from loadtest.directory import Directory, Population, generate
+from loadtest.directory.secret_files import FileLock
 from loadtest.distributed import messages
 from loadtest.distributed.conductor import Conductor, Patience, warn
+from loadtest.distributed.guard import AbortGuard
 from loadtest.distributed.keeper import RunKeeper
+from loadtest.distributed.outages import Outages
+from loadtest.distributed.probing import Answerer, Prober
+from loadtest.journal import Begin, now
 from loadtest.metrics import Batch
-from loadtest.plugin import preparation
+from loadtest.plugin import host_limits, preparation, setups
+from loadtest.plugin.description import describe
+from loadtest.plugin.intentions import check_rate_limits, intentions
+from loadtest.plugin.profiles import apply_profile
 from loadtest.plugin.workers import LocalWorkers, RemoteWorkers
 from loadtest.refserver.child import ServerChild, start_child
 from loadtest.report import build, terminal
+from loadtest.target.profile import Profile
 from loadtest.users.cable_user import AgentUser, ContactUser
+from loadtest.users.ensemble import Ensemble
 from loadtest.users.fleet import Fleet
-from loadtest.users.preflight import preflight
+from loadtest.users.preflight import is_loopback, preflight
 from loadtest.users.settings import FleetSettings
 from loadtest.users.stats_feed import feed
 from loadtest.users.target_watch import TargetWatch
 
 _CONFIRM_SLACK_S = 5.0
 _SERVER_START_S = 10.0
+_LET_GO_S = 3.0
 
 
 class Run:
@@ -51,6 +63,10 @@ class Run:
         settings: options of the run, once a test has started.
         setup: what the master told this worker.
         ending: held while the run is being ended.
+        is_testing: whether a test runs, in a worker.
+        is_holding: whether its hold has begun.
+        prober: measures the clock, in a worker.
+        answerer: answers workers that measure theirs, in the master.
         at_close: called once, when everything is ended.
     """
 
@@ -66,13 +82,22 @@ class Run:
         self.setup: dict[str, Any] | None = None
         self.ending = BoundedSemaphore(1)
         self.at_close: Callable[[], None] = lambda: None
+        self.is_testing = self.is_holding = False
+        self.prober: Prober | None = None
+        self.answerer = Answerer()
         self._child: ServerChild | None = None
         self._watch: TargetWatch | None = None
         self._population: Population | None = None
         self._directory = Directory((), ())
+        self._unused = Directory((), ())
         self._planned_users = 0
         self._interrupted = False
         self._stopped_early = False
+        self._profile: Profile | None = None
+        self._credentials: tuple[tuple[str, str], ...] = ()
+        self._lock: FileLock | None = None
+        self._guard: AbortGuard | None = None
+        self._outages = Outages()
 
     # -- before the test ---------------------------------------------------------------------------------------------
 
@@ -83,14 +108,27 @@ class Run:
             LoadtestError: an option is unusable, the target cannot be reached, the server did not start.
         """
         options, environment = self.options, self.environment
+        profile = self._profile = apply_profile(options)
+        if profile is not None:
+            environment.host = options.host
         agents, contacts = preparation.planned_population(options, environment.user_classes)
-        preparation.apply_brakes(options, agents + contacts)
+        preparation.apply_brakes(options, agents + contacts, environment.host)
         preparation.check_report_dir(options)
+        self._check_machine(agents + contacts)
         if environment.host:
             preparation.check_host(environment.host, options)
-            self._directory = preparation.identities_for(options, agents, contacts)
-            preflight(environment.host, options)
+            self._hide_credentials()
+            self._directory, self._unused = preparation.identities_for(options, agents, contacts, profile)
+            check_rate_limits(options, agents + contacts, contacts, profile)
+            self._lock = FileLock(options.identities)
+            preflight(environment.host, preparation.fleet_settings(options, "", profile, self._credentials))
+            guarded = options.abort_guard == "on" or (
+                options.abort_guard == "auto" and not is_loopback(environment.host)
+            )
+            self._guard = AbortGuard() if guarded else None
+            warn(intentions(options, environment.host, self._directory, guarded=guarded))
         else:
+            self._guard = AbortGuard() if options.abort_guard == "on" else None
             settings = preparation.server_settings(options, agents, contacts)
             self._child = start_child(settings, _SERVER_START_S)
             self._population = settings.population
@@ -106,6 +144,21 @@ class Run:
                 user_class.fixed_count = contacts
         self._planned_users = options.num_users = agents + contacts
 
+    def _hide_credentials(self) -> None:
+        """Take user and password out of the target's URL, which Locust shows on its pages and in its reports."""
+        host = self.environment.host
+        self._credentials = preparation.fleet_settings(self.options, "").endpoint(host).headers
+        self.environment.host = self.options.host = preparation.without_secrets(host)
+
+    def _check_machine(self, users: int) -> None:
+        options = self.options
+        pool = options.rest_pool or preparation.pool_size(options.emit_rate, options.rest_timeout)
+        processes = options.processes if isinstance(options.processes, int) and options.processes > 0 else 1
+        host_limits.raise_file_limit(-(-users // processes) + pool, processes)
+        addresses = len(options.source_address.split(",")) if options.source_address else 0
+        if not isinstance(self.environment.runner, MasterRunner) or options.processes:
+            host_limits.check_ports(users + pool * processes, addresses)
+
     # -- the test, in the owner --------------------------------------------------------------------------------------
 
     def begin(self) -> None:
@@ -117,49 +170,95 @@ class Run:
         options, runner = self.options, self.environment.runner
         self._interrupted = False
         self._stopped_early = False
+        self._outages = Outages()
+        self._guard = None if self._guard is None else AbortGuard()
         stamp = datetime.datetime.now(datetime.UTC)
         run_id = options.run_id or f"{Path(self.environment.locustfile or 'run').stem}-{stamp:%Y%m%d-%H%M%S}"
-        self.settings = preparation.fleet_settings(options, run_tag(run_id, os.getpid(), time.time_ns()))
+        tag = run_tag(run_id, os.getpid(), time.time_ns())
+        settings = preparation.fleet_settings(options, tag, self._profile, self._credentials)
+        self.settings = replace(settings, canary_s=preparation.canary_s(options, self._directory))
         distributed = isinstance(runner, MasterRunner)
         meta = self._meta(run_id, stamp, len(runner.clients.all) if distributed else 1)
-        keeper = self.keeper = RunKeeper(Path(options.report_dir) / run_id, meta, options.window, warn)
+        folder = Path(options.report_dir) / run_id
+        keeper = self.keeper = RunKeeper(folder, meta, options.window, warn, self._journal(tag))
         if distributed:
             workers = self.workers = RemoteWorkers(runner, keeper, self._planned_users)
+            workers.await_clocks(self.answerer.measured)
             workers.deal(self._setup)
         else:
-            fleet = self.start_fleet(self.environment.host, self._directory, share=0, shares=1, worker="local")
+            ensemble = Ensemble.alone(len(self._directory.contacts))
+            fleet = self.start_fleet(self.environment.host, self._directory, ensemble, worker="local")
             self.workers = LocalWorkers(fleet)
         patience = Patience(
-            confirm_s=self.settings.confirm_timeout_s + _CONFIRM_SLACK_S,
+            confirm_s=self.settings.confirm_timeout_s
+            + _CONFIRM_SLACK_S
+            + self._planned_users / self.settings.connect_rate,
             drain_s=options.deadline + options.rest_timeout + _CONFIRM_SLACK_S,
         )
-        self.conductor = Conductor(keeper, self.workers, patience, self._give_up)
+        at_plans_end = self._play_out if options.emissions else None
+        self.conductor = Conductor(keeper, self.workers, patience, self._give_up, at_plans_end)
         self.conductor.start()
         if self._child is not None:
             self._watch = TargetWatch(self._child, keeper, self._target_died)
             self._watch.start()
 
-    def _setup(self, share: int, quotas: list[tuple[int, int]]) -> dict[str, Any]:
-        plain: dict[str, Any] = {
-            "host": self.environment.host,
-            "settings": self.settings.to_plain(),
-            "share": share,
-            "quotas": quotas,
-        }
+    def _journal(self, tag: str) -> Begin | None:
+        """What the run makes on a target that outlives it is to be taken back."""
+        if self._child is not None:
+            return None
+        url = preparation.without_secrets(self.environment.host).rstrip("/")
+        return Begin("run", tag, url, self._directory.account_ids(), at=now())
+
+    def _setup(self, share: int, quotas: list[tuple[int, int]]) -> Iterable[dict[str, Any]]:
         if self._population is not None:
-            p = self._population
-            plain["population"] = [p.agents, p.contacts, p.members, p.accounts]
-        else:
-            plain["directory"] = messages.directory_to_plain(messages.deal(self._directory, quotas)[share])
-        return plain
+            return setups.of_population(self._common_setup(), self._population, share, quotas)
+        return setups.of_directory(self._common_setup(), self._directory, share, quotas)
+
+    def _common_setup(self) -> dict[str, Any]:
+        source = self._directory.source
+        return {"host": self.environment.host, "settings": self.settings.to_plain(), "source": source}
+
+    def _play_out(self) -> None:
+        """All messages of the plan are sent: end the test; with the web UI Locust itself goes on."""
+        runner = self.environment.runner
+        gevent.spawn(runner.quit if self.options.headless else runner.stop)
+
+    def take_in(self, client_id: str) -> None:
+        """A worker is there, its clock measured; one that came too late to be dealt to gets identities nobody uses."""
+        if isinstance(self.workers, RemoteWorkers) and self.conductor is not None:
+            self.workers.join(client_id, self._late_setup, holding=self.conductor.phase == "hold")
+
+    def _late_setup(self, share: int) -> Iterable[dict[str, Any]]:
+        unused, self._unused = self._unused, Directory((), ())
+        return setups.of_late(self._common_setup(), unused, share)
 
     def _give_up(self, reason: str) -> None:
         self._stop_early("generator_error", reason)
+
+    def worker_failed(self, client_id: str, why: str) -> None:
+        """A worker cannot take part: without it the run would not be the one that was asked for."""
+        self._stop_early("generator_error", f"worker {client_id} cannot take part: {why}")
 
     def _target_died(self, reason: str) -> None:
         self._stop_early("error", reason)
         if self.keeper is not None:
             self.keeper.set_meta(target_lost=True)
+
+    def watch_target(self, batch: Batch) -> None:
+        """Look at a batch of any worker: tell what happens to the target, and let it go when the abort guard says so.
+
+        Then nothing is emitted any more, and the run stops within seconds.
+        """
+        if self.conductor is not None and self.conductor.phase == "hold" and self.keeper is not None:
+            for moment in self._outages.take(batch, time.monotonic_ns()):
+                warn(moment.text)
+                self.keeper.note(moment.kind, moment.text)
+        reason = None if self._guard is None else self._guard.take(batch, time.monotonic_ns())
+        if reason is None or self.conductor is None or self.keeper is None:
+            return
+        self.conductor.hurry(_LET_GO_S)
+        self.keeper.set_meta(aborted=reason)
+        self._stop_early("abort", f"stopping: {reason}")
 
     def _stop_early(self, kind: str, reason: str) -> None:
         self._stopped_early = True
@@ -172,22 +271,36 @@ class Run:
 
     def begin_worker(self) -> None:
         """A test starts in a worker: start its fleet by the master's setup (without one its users idle)."""
+        self.is_testing = True
         setup = self.setup
-        if setup is None:
+        if setup is None or not setup["last"]:
             return
         self.settings = FleetSettings.from_plain(setup["settings"])
-        if "population" in setup:
-            whole = generate(Population(*setup["population"]), self.settings.seed)
-            directory = messages.deal(whole, setup["quotas"])[setup["share"]]
-        else:
-            directory = messages.directory_from_plain(setup["directory"])
-        shares = len(setup["quotas"])
-        worker = self.environment.runner.client_id
-        self.start_fleet(setup["host"], directory, share=setup["share"], shares=shares, worker=worker)
+        directory, ensemble = setups.read(setup, self.settings.seed)
+        fleet = self.start_fleet(setup["host"], directory, ensemble, worker=self.environment.runner.client_id)
+        if self.is_holding:
+            fleet.begin_hold()
 
-    def start_fleet(self, host: str, directory: Directory, *, share: int, shares: int, worker: str) -> Fleet:
+    def take_setup(self, message: dict[str, Any]) -> None:
+        """The master tells this worker its part; a late one's test may have begun without it."""
+        self.setup = messages.join_setup(self.setup, message)
+        if self.is_testing and self.fleet is None and self.setup is not None and self.setup["last"]:
+            self.begin_worker()
+
+    def start_fleet(self, host: str, directory: Directory, ensemble: Ensemble, *, worker: str) -> Fleet:
         """Start this process's fleet."""
-        fleet = Fleet(host, directory, self.settings, self._sink, share=share, shares=shares, worker=worker)
+        clock = None if self.prober is None else self.prober.clock
+        fleet = Fleet(
+            host,
+            directory,
+            self.settings,
+            self._sink,
+            share=ensemble.share,
+            shares=ensemble.shares,
+            worker=worker,
+            clock=clock,
+            ensemble=ensemble,
+        )
         self.fleet = self.environment.cable_fleet = fleet
         fleet.start()
         return fleet
@@ -196,6 +309,7 @@ class Run:
         feed(self.environment.stats, batch)
         if self.keeper is not None:
             self.keeper.take(batch)
+            self.watch_target(batch)
             return
         runner = self.environment.runner
         for part in messages.announcement_parts(announcements):
@@ -207,9 +321,6 @@ class Run:
 
     def stopping(self) -> None:
         """The test is being stopped: drain, and close the books."""
-        if self.keeper is not None and self.workers is not None and (lost := self.workers.lost()):
-            what = f"{len(lost)} of the workers were lost during the run: what they received is not known"
-            self.keeper.note("worker_lost", what)
         if self._watch is not None:
             self._watch.stop()
             self._watch = None
@@ -217,6 +328,9 @@ class Run:
             if self.conductor.phase == "ramp" and not self._stopped_early:
                 self._interrupted = True
             self.conductor.stopping()
+        if self.workers is not None:
+            workers, self.workers = self.workers, None
+            workers.tell_of_lost()
 
     def finish(self) -> int | None:
         """Close the store, write the report, print the summary.
@@ -243,6 +357,7 @@ class Run:
 
     def close_fleet(self) -> None:
         """End this process's fleet."""
+        self.is_testing = self.is_holding = False
         if self.fleet is not None:
             fleet, self.fleet = self.fleet, None
             fleet.close()
@@ -254,47 +369,21 @@ class Run:
         if self._child is not None:
             self._child.stop()
             self._child = None
+        if self._lock is not None:
+            self._lock.release()
+        if self.prober is not None:
+            self.prober.stop()
         self.at_close()
 
     def _meta(self, run_id: str, started: datetime.datetime, workers: int) -> dict[str, Any]:
-        options, directory = self.options, self._directory
-        return {
-            "schema_version": 1,
-            "run_id": run_id,
-            "started_at": started.isoformat(timespec="milliseconds"),
-            "ended_at": None,
-            "window_s": options.window,
-            "deadline_s": options.deadline,
-            "seed": options.seed,
-            "run_tag": self.settings.run_tag,
-            "target": {
-                "url": preparation.without_secrets(self.environment.host),
-                "embedded": self._child is not None,
-                "dialect": options.dialect,
-                "server": "embedded reference server" if self._child else "",
-            },
-            "population": {
-                "agents": len(directory.agents),
-                "contacts": len(directory.contacts),
-                "accounts": len(directory.account_ids()),
-                "members": options.members if self._child else None,
-            },
-            "plan": {
-                "emit_rate": options.emit_rate,
-                "heartbeat_s": options.heartbeat,
-                "think_time_s": options.think_time,
-                "typing": options.typing,
-                "session_s": options.session,
-                "client": options.client,
-                "arrivals": "stratified",
-                "agent_expiry_s": options.agent_expiry,
-                "contact_expiry_s": options.contact_expiry,
-                "rest_connections": self.settings.rest_connections,
-            },
-            "versions": preparation.versions(),
-            "workers": workers,
-            "locustfile": self.environment.locustfile,
-            "interrupted": None,
-            "target_lost": False,
-            "faults": None,
-        }
+        return describe(
+            self.options,
+            self.settings,
+            self._directory,
+            url=preparation.without_secrets(self.environment.host),
+            embedded=self._child is not None,
+            run_id=run_id,
+            started=started,
+            workers=workers,
+            locustfile=self.environment.locustfile,
+        )

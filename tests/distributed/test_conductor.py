@@ -20,6 +20,7 @@ class Scripted:
     def __init__(self, *, ready=True, drained=True, shortage=""):
         self.is_ready = ready
         self.is_drained = drained
+        self.is_played_out = False
         self.reason = shortage
         self.told = []
         self.holding = Signal()
@@ -32,8 +33,8 @@ class Scripted:
         self.told.append("begin_hold")
         self.holding.set()
 
-    def end_hold(self):
-        self.told.append("end_hold")
+    def end_hold(self, limit_s=None):
+        self.told.append("end_hold" if limit_s is None else f"end_hold within {limit_s:g} s")
         self.draining.set()
 
     def drained(self):
@@ -41,6 +42,9 @@ class Scripted:
 
     def close_books(self):
         self.told.append("close_books")
+
+    def played_out(self):
+        return self.is_played_out
 
     def shortage(self):
         return self.reason
@@ -54,7 +58,8 @@ class Stage:
         self.reasons = []
         self.gave_up = Signal()
         self.keeper = RunKeeper(folder, META, 1.0, print)
-        self.conductor = Conductor(self.keeper, workers, patience, self._give_up)
+        self.ended = Signal()
+        self.conductor = Conductor(self.keeper, workers, patience, self._give_up, self.ended.set)
         self.conductor.start()
 
     def _give_up(self, reason):
@@ -93,6 +98,21 @@ def test_a_run_goes_through_its_phases(stage):
     assert ["ramp", "hold", "drain", "end"] == run.phases()
 
 
+def test_a_target_that_is_let_go_is_not_waited_for(stage):
+    """At once nothing is emitted any more, and the drain is bounded by what is left of its patience."""
+    run = stage(drained=False)
+    run.conductor.spawning_complete()
+    assert run.workers.holding.wait(timeout=LONG_S)
+    run.conductor.hurry(0.05)
+    told = list(run.workers.told)
+    with gevent.Timeout(LONG_S / 2):
+        run.conductor.stopping()
+
+    assert ["begin_hold", "end_hold within 0.05 s"] == told
+    assert [*told, "close_books"] == run.workers.told
+    assert ["ramp", "hold", "drain", "end"] == run.phases()
+
+
 def test_the_hold_waits_for_the_users(stage):
     """Nothing is emitted before everybody is there, nor before all were spawned."""
     run = stage(ready=False)
@@ -104,6 +124,19 @@ def test_the_hold_waits_for_the_users(stage):
     assert run.workers.holding.wait(timeout=LONG_S)
 
     assert ("ramp", "ramp", "hold") == (before_spawning, waiting, run.conductor.phase)
+
+
+def test_a_plan_that_is_played_out_ends_the_run(stage):
+    """Whoever owns the run is told once it is, not before."""
+    run = stage()
+    run.conductor.spawning_complete()
+    assert run.workers.holding.wait(timeout=LONG_S)
+    gevent.sleep(0)
+    before = run.ended.is_set()
+    run.workers.is_played_out = True
+
+    assert not before
+    assert run.ended.wait(timeout=LONG_S)
 
 
 def test_patience_ends_the_ramp(stage):

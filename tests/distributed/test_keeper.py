@@ -1,5 +1,6 @@
 """The keeper: what several workers told becomes one run, and a store that fails for a while loses nothing."""
 
+import os
 import sqlite3
 from contextlib import closing as closed
 from contextlib import suppress
@@ -8,8 +9,10 @@ import pytest
 
 from loadtest.distributed import RunKeeper
 from loadtest.distributed import keeper as module
+from loadtest.distributed.creations import FILE, NOTE, created
 from loadtest.errors import GeneratorError, UsageError
-from loadtest.metrics import Batch, Closing, Gauge
+from loadtest.journal import Begin, Journal
+from loadtest.metrics import Batch, Closing, Gauge, Note
 from loadtest.store import open_run
 
 DUE_US = 1_700_000_000_500_000
@@ -266,3 +269,57 @@ def test_a_failing_store_prints_no_traceback(keeper, block, capfd):
     block(False)
 
     assert ("", "") == capfd.readouterr()
+
+
+def made():
+    """A batch in which a contact was made."""
+    return Batch(notes=[Note(DUE_US, NOTE, "", created("contact", 9, 1, 5, 9))])
+
+
+def test_what_a_run_makes_is_journalled_beside_its_store(tmp_path, trouble):
+    """And is no part of the run's time line."""
+    begin = Begin("run", "abc123", "https://chat.example.com", (1,))
+    keeper = RunKeeper(tmp_path / "run", META, 1.0, trouble.append, begin)
+    keeper.take(made())
+    keeper.flush()
+    run = finished(keeper)
+    journal = Journal.open(keeper.folder / FILE)
+    journal.close()
+
+    assert (begin, [9], []) == (journal.begin, [one.id for one in journal.all_made("contact")], trouble)
+    assert NOTE not in set(run.note_frame()["kind"])
+
+
+def test_what_goes_with_its_target_is_not_journalled(keeper):
+    """The embedded server ends with the run."""
+    keeper.take(made())
+    run = finished(keeper)
+
+    assert not (keeper.folder / FILE).exists()
+    assert NOTE not in set(run.note_frame()["kind"])
+
+
+def test_a_journal_that_cannot_be_written_is_told_once(tmp_path, trouble):
+    """What it should hold is kept for later, and the store goes on."""
+    keeper = RunKeeper(tmp_path / "run", META, 1.0, trouble.append, Begin("run", "abc123", "https://chat.example.com"))
+    journal = keeper._creations._journal
+    good, full = os.dup(journal._descriptor), os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, journal._descriptor)
+    for _ in range(3):
+        keeper.take(made())
+        keeper.flush()
+    told_once = len(trouble)
+    os.dup2(good, journal._descriptor)
+    finished(keeper)
+    os.close(good)
+    os.close(full)
+
+    assert (1, 3) == (told_once, (keeper.folder / FILE).read_bytes().count(b'"made"'))
+
+
+def test_a_subject_that_recurs_is_another_emission(keeper):
+    """What carries no mark is told apart by its due time, however soon it comes again."""
+    mark = "conversation.typing_on|1|100|contact:1"
+    keeper.take(told(row(mark=mark, last_us=1000), row(mark=mark, due_us=row().due_us + 1, last_us=3000)))
+
+    assert {(WINDOW, "message.created", "agent"): (2, 4000)} == lasts(keeper)

@@ -46,6 +46,27 @@ def test_it_comes_every_time(reaching):
             Signal().wait(timeout=60)
 
 
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT, signal.SIGINT), (signal.SIGINT, signal.SIGTERM), (signal.SIGTERM, signal.SIGTERM)]
+)
+def test_a_second_signal_stops_at_once(signals):
+    """The first is for a graceful end; whoever sends another does not wait for it."""
+    stopped = Signal()
+    put_back = reach_main_greenlet(stopped.set)
+    first, second = signals
+    try:
+        os.kill(os.getpid(), first)
+        try:
+            early = stopped.wait(timeout=0.2)
+        except KeyboardInterrupt:
+            early = False
+        os.kill(os.getpid(), second)
+
+        assert (False, True) == (early, stopped.wait(timeout=60))
+    finally:
+        put_back()
+
+
 def test_what_was_there_comes_back():
     """After a run Python's own handler is in place again."""
     put_back = reach_main_greenlet()

@@ -2,6 +2,8 @@
 
 import signal
 import socket
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import gevent
@@ -10,9 +12,11 @@ import pytest
 
 from loadtest.directory import Population, generate, write_identities
 from loadtest.distributed import messages
+from loadtest.errors import UsageError
 from loadtest.metrics import Batch
 from loadtest.plugin import listeners
 from tests.plugin.conftest import EVENTS, eventually
+from tests.plugin.locusts import ROOT, environment
 
 
 def quitting(environment):
@@ -114,18 +118,15 @@ def test_quitting_twice_at_once_makes_one_report(holding, capsys):
     first.join()
 
 
-def test_an_impatient_second_ctrl_c_is_taken_at_its_word(holding, monkeypatch, capsys):
-    """Interrupted in its report, the run ends with 4 and says how to make the report later."""
-    environment = holding()
+def test_an_impatient_second_ctrl_c_is_taken_at_its_word():
+    """Interrupted again, the process ends at once with 4 and says how to make the report later."""
+    script = "from loadtest.plugin import listeners; listeners._stop_now()"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
+    )
 
-    def interrupt():
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(environment.cable_run, "finish", interrupt)
-    quitting(environment)
-
-    assert 4 == environment.process_exit_code
-    assert "loadtest report" in capsys.readouterr().err
+    assert 4 == done.returncode
+    assert "loadtest report" in done.stderr
 
 
 def test_a_report_that_fails_is_no_success(holding, monkeypatch, caplog):
@@ -210,7 +211,8 @@ def test_late_messages_find_nothing_to_do():
 
 def test_a_setup_is_kept_for_the_tests_start():
     """It comes ahead of Locust's own message."""
-    run = SimpleNamespace(setup=None)
+    run = SimpleNamespace()
+    run.take_setup = lambda message: setattr(run, "setup", message)
     listeners.on_setup(SimpleNamespace(cable_run=run), SimpleNamespace(data={"share": 1}))
 
     assert {"share": 1} == run.setup
@@ -239,3 +241,22 @@ def test_a_worker_without_a_fleet_answers_all_the_same():
 def test_sigint_is_left_as_it_is():
     """The plugin changes nothing about Ctrl-C in the process that imports it."""
     assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+
+
+def test_what_keeps_a_worker_from_its_part_is_told_to_the_master(capsys):
+    """A file that is missing on its host is no traceback: one line here, a message there."""
+    sent = []
+
+    def take_setup(message):
+        raise UsageError("there is no such file", where="--ca-file", remedy="Put it there on every host")
+
+    worker = SimpleNamespace(
+        cable_run=SimpleNamespace(take_setup=take_setup),
+        runner=SimpleNamespace(send_message=lambda kind, data: sent.append((kind, data["text"]))),
+    )
+    listeners.on_setup(worker, SimpleNamespace(data={}))
+    ((kind, text),) = sent
+
+    assert messages.FAILED == kind
+    assert "there is no such file" in text
+    assert text in capsys.readouterr().err

@@ -74,6 +74,20 @@ def test_brakes_refuse_a_plan_beyond_them(options, limit, value):
         preparation.apply_brakes(options, 55)
 
 
+@pytest.mark.parametrize(("users", "rate"), [(None, 5.0), (60, None), (None, None)])
+def test_a_load_without_bounds_of_its_own_needs_brakes_off_loopback(options, users, rate):
+    """Storms and searches for a limit are told what a target may be asked to bear at most."""
+    options.require_brakes, options.max_users, options.max_emit_rate = True, users, rate
+    options.emit_rate = 1.0
+
+    with pytest.raises(UsageError, match="no bound of its own") as caught:
+        preparation.apply_brakes(options, 55, "https://chat.example.com")
+    for host in (None, "http://127.0.0.1:3000"):
+        assert preparation.apply_brakes(options, 55, host) is None
+
+    assert ("--max-users" in caught.value.remedy, "--max-emit-rate" in caught.value.remedy) == (not users, not rate)
+
+
 @pytest.mark.parametrize("host", ["http://chat.example.com", "ws://192.0.2.7:3000"])
 def test_tokens_do_not_leave_this_machine_in_plain_text(options, host):
     """http:// off loopback needs to be asked for."""
@@ -85,6 +99,25 @@ def test_tokens_do_not_leave_this_machine_in_plain_text(options, host):
 def test_loopback_and_tls_are_fine(options, host):
     """Nobody but this machine reads loopback, and TLS is encrypted."""
     assert preparation.check_host(host, options) is None
+
+
+@pytest.mark.parametrize(("option", "value"), [("faults", "loss=1%"), ("truth", "truth.jsonl")])
+def test_a_target_of_somebody_elses_does_no_wrong_on_command(options, option, value):
+    """Faults and their truth are the embedded server's; with a host they are refused with what to do instead."""
+    setattr(options, option, value)
+
+    with pytest.raises(UsageError, match=f"--{option}") as caught:
+        preparation.check_host("http://127.0.0.1:3000", options)
+
+    assert "loadtest serve" in caught.value.remedy
+
+
+def test_faults_and_their_truth_go_to_the_embedded_server(options):
+    """The server is told what was asked for, and the run's seed decides."""
+    options.faults, options.truth, options.seed = "loss=2%", "truth.jsonl", 7
+    settings = preparation.server_settings(options, 1, 1)
+
+    assert (settings.faults, settings.truth_path, settings.seed) == ("loss=2%", "truth.jsonl", 7)
 
 
 def test_a_target_needs_identities(options):
@@ -99,6 +132,13 @@ def test_a_target_needs_identities(options):
 def test_the_pool_holds_what_littles_law_asks(rate, timeout_s, expected):
     """The pool is at least rate x timeout for messages and their typing, within bounds."""
     assert preparation.pool_size(rate, timeout_s) == expected
+
+
+def test_a_pool_that_was_asked_for_is_taken(options):
+    """``--rest-pool`` says how many connections there are, however many the rate asks for."""
+    options.rest_pool = 1
+
+    assert preparation.fleet_settings(options, "abc123").rest_connections == 1
 
 
 def test_settings_travel_as_plain_types(options):

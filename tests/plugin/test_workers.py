@@ -10,6 +10,7 @@ from locust.event import Events
 from loadtest.distributed import RunKeeper, messages
 from loadtest.metrics import Batch, Gauge
 from loadtest.plugin.workers import LocalWorkers, RemoteWorkers
+from loadtest.store import open_run
 from loadtest.users import AgentUser, ContactUser
 from loadtest.users.dispatch import EvenDispatcher
 from tests.plugin.conftest import eventually
@@ -32,13 +33,18 @@ class Team:
         self.received = {}
         self.runners = {}
         for _ in range(count):
-            worker = self._environment().create_worker_runner("127.0.0.1", self.master.server.port)
-            box = self.received[worker.client_id] = []
-            for kind in (messages.SETUP, messages.HOLD, messages.DRAIN):
-                worker.register_message(kind, lambda environment, msg, box=box, **_: box.append((msg.type, msg.data)))
-            self.runners[worker.client_id] = worker
-        eventually(lambda: len(self.master.clients.ready) == count)
+            self.add()
         self.led = RemoteWorkers(self.master, keeper, 7)
+
+    def add(self):
+        """One worker more; returns its name."""
+        worker = self._environment().create_worker_runner("127.0.0.1", self.master.server.port)
+        box = self.received[worker.client_id] = []
+        for kind in (messages.SETUP, messages.HOLD, messages.DRAIN):
+            worker.register_message(kind, lambda environment, msg, box=box, **_: box.append((msg.type, msg.data)))
+        self.runners[worker.client_id] = worker
+        eventually(lambda: len(self.master.clients.ready) == len(self.runners))
+        return worker.client_id
 
     def _environment(self):
         options = get_parser(default_config_files=[]).parse_args([])
@@ -71,8 +77,9 @@ def keeper(tmp_path):
 def team(keeper):
     """A master with two workers, dealt to."""
     made = Team(keeper, 2)
-    made.led.deal(lambda share, quotas: {"share": share, "quotas": quotas})
+    made.led.deal(lambda share, quotas: [{"share": share, "quotas": quotas}])
     yield made
+    made.led.tell_of_lost()
     made.close()
 
 
@@ -119,6 +126,15 @@ def test_hold_and_drain_reach_every_worker(team):
     assert eventually(lambda: all(team.kinds(client_id) == expected for client_id in team.received))
 
 
+def test_a_target_that_is_let_go_is_let_go_by_every_worker(team):
+    """The message says within which time the books are to be closed."""
+    team.led.end_hold(3.0)
+
+    for client_id in team.received:
+        eventually(lambda: messages.DRAIN in team.kinds(client_id))  # noqa: B023 - awaited here
+        assert team.received[client_id][-1] == (messages.DRAIN, {"limit_s": 3.0})
+
+
 def test_the_drain_is_over_when_every_worker_has_said_so(team):
     """One worker's word is not enough."""
     first, second = team.received
@@ -140,6 +156,51 @@ def test_a_lost_worker_is_not_waited_for(team):
 
     assert ([], [second]) == (nobody, team.led.lost())
     assert team.led.drained()
+
+
+def test_a_lost_worker_is_told_of_at_the_moment_it_was_last_heard(team, keeper):
+    """With its users, in a note that invalidates the run."""
+    second = list(team.received)[1]
+    tell(keeper, second, users__planned__agent=3, users__planned__contact=1)
+    team.led.heard(second)
+    team.runners[second].environment.events.quitting.fire(environment=team.runners[second].environment)
+    eventually(lambda: team.led.lost())
+    team.led.tell_of_lost()
+    keeper.flush()
+    notes = open_run(keeper.folder).note_frame()
+    (lost,) = notes[notes["kind"] == "worker_lost"].to_dict("records")
+
+    assert f"worker {second} was lost with its 4 users" in lost["text"]
+    assert second == lost["data"]["worker"]
+
+
+def test_a_late_worker_is_taken_in_once(team, keeper):
+    """It gets a number of its own and, where the others emit already, the word to emit."""
+    late = team.add()
+    for _ in range(2):
+        team.led.join(late, lambda share: [{"late": share}], holding=True)
+    eventually(lambda: team.kinds(late) == [messages.SETUP, messages.HOLD])
+
+    assert (3, {"late": 2}) == (team.led.count, team.received[late][0][1])
+
+
+def test_the_plan_is_played_out_when_it_is_in_every_worker(team, keeper):
+    """A lost worker plays nothing any more."""
+    first, second = team.received
+    tell(keeper, first, plan__left=0)
+    steps = [team.led.played_out()]
+    tell(keeper, second, plan__left=1)
+    steps.append(team.led.played_out())
+    tell(keeper, second, plan__left=0)
+
+    assert [False, False, True] == [*steps, team.led.played_out()]
+
+
+def test_clocks_are_waited_for(team):
+    """Once all workers have measured theirs nothing is waited for."""
+    team.led.await_clocks(set(team.received))
+
+    assert not [note for note in team.led._keeper._pending.notes if note.kind == "error"]
 
 
 def test_books_are_closed_once(team):
