@@ -40,11 +40,13 @@ class CableConnection:
         welcome_timeout_s: without a welcome for so long after the socket opened, there is none.
         stale_after_s: silent for so long after the welcome, the connection is stale. Official clients wait two of
             Rails' beats, 6 s.
+        only_pings_count: whether, after the welcome, only pings break the silence (the official client 6.1.3).
     """
 
     __slots__ = (
         "_heard_ns",
         "_no_welcome",
+        "_only_pings",
         "_opened_ns",
         "_pinged_ns",
         "_reported",
@@ -57,11 +59,17 @@ class CableConnection:
     )
 
     def __init__(
-        self, *, confirm_timeout_s: float = 10.0, welcome_timeout_s: float = 10.0, stale_after_s: float = 6.0
+        self,
+        *,
+        confirm_timeout_s: float = 10.0,
+        welcome_timeout_s: float = 10.0,
+        stale_after_s: float = 6.0,
+        only_pings_count: bool = False,
     ) -> None:
         self._timeout_confirm_ns = round(confirm_timeout_s * NS_PER_S)
         self._timeout_welcome_ns = round(welcome_timeout_s * NS_PER_S)
         self._timeout_stale_ns = round(stale_after_s * NS_PER_S)
+        self._only_pings = only_pings_count
         self._state = State.CONNECTING
         self._subscriptions: dict[str, Subscription] = {}
         self._opened_ns = 0
@@ -69,7 +77,7 @@ class CableConnection:
         self._pinged_ns: int | None = None
         self._no_welcome = False
         self._stale = False
-        self._reported: set[str] = set()
+        self._reported: frozenset[str] = frozenset()  # shared while empty: a set would take 216 bytes
 
     @property
     def state(self) -> State:
@@ -114,7 +122,9 @@ class CableConnection:
             if step.taken:
                 events.append(ProtocolFault(frame))
             return events
-        if self._state is not State.CLOSED:
+        if isinstance(frame, frames.Welcome):
+            self._hear(now_ns)
+        elif self._state is not State.CLOSED:
             self.alive(now_ns)
         if step.taken:
             events += self._take(frame, now_ns)
@@ -157,7 +167,7 @@ class CableConnection:
         if kind in ONCE:
             if kind in self._reported:
                 return []
-            self._reported.add(kind)
+            self._reported |= {kind}
         return [ProtocolFault(CableProtocolError(kind, detail))]
 
     def pinged(self, now_ns: int) -> int | None:
@@ -167,14 +177,17 @@ class CableConnection:
             Nanoseconds since the ping before it; None for the first.
         """
         before_ns, self._pinged_ns = self._pinged_ns, now_ns
-        self.alive(now_ns)
+        self._hear(now_ns)
         return None if before_ns is None else now_ns - before_ns
 
     def alive(self, now_ns: int) -> None:
-        """A frame came: the short way for a text that was recognised as a message without decoding it.
+        """A frame other than a ping came: the short way for a text that was recognised without decoding it."""
+        if now_ns >= self._heard_ns and not self._only_pings:
+            self._heard_ns = now_ns
+            self._stale = False
 
-        A frame older than the newest one, handed in again, proves nothing.
-        """
+    def _hear(self, now_ns: int) -> None:
+        """Take a sign of life; a frame older than the newest one, handed in again, proves nothing."""
         if now_ns >= self._heard_ns:
             self._heard_ns = now_ns
             self._stale = False

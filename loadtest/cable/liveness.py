@@ -7,6 +7,13 @@ it; a closed socket alone wakes nobody. Hence the delay after a loss depends on 
 stood and on when it last heard the server, and both are drawn here from what they are in a steady state.
 A tool that reconnects at once makes a harder herd than real clients do.
 
+Two more things tell the two clients apart. For today's any frame is a sign of life, for 6.1.3 only a ping is
+(``recordPing``). And today's repeats a subscribe command every 500 ms until it is answered
+(``subscription_guarantor.js``, new in 7.0), 6.1.3 asks once.
+Neither asks again on a new connection for a subscription that the server passed over in silence; here that is done
+after the confirm timeout, because there is nothing else that could help (Rails ignores the repeated command), and
+since a real user would reload the page.
+
 A server that says ``reconnect: false`` ends all policies: it is the caller's to ask none of them then.
 """
 
@@ -24,6 +31,12 @@ PING_INTERVAL_S = 3.0
 
 STALE_AFTER_S = 6.0
 """Silence after which official clients call a connection stale: two beats (``staleThreshold``)."""
+
+SUBSCRIBE_AGAIN_S = 0.5
+"""How often the official client repeats a subscribe command that nobody answers (``subscription_guarantor.js``)."""
+
+IMMEDIATE_PAUSE_S = 0.1
+"""Pause of the policy ``immediate`` before a second attempt and later ones, so that no client spins."""
 
 REOPEN_PAUSE_S = 0.5
 """Pause between closing a socket that is still open and opening the next (``reopenDelay`` in ``connection.js``)."""
@@ -99,7 +112,7 @@ def _chatwoot(attempt: int, rng: Uniform, socket_closed: bool) -> float:
 
 
 def _immediate(attempt: int, rng: Uniform, socket_closed: bool) -> float:
-    return 0.0
+    return IMMEDIATE_PAUSE_S if attempt else 0.0
 
 
 def _none(attempt: int, rng: Uniform, socket_closed: bool) -> None:
@@ -117,17 +130,22 @@ class ReconnectPolicy:
 
     ``chatwoot``: the client 6.1.3; after a mass drop all come back within 6 to 9.5 s, a herd.
 
-    ``immediate``: no real client; the hardest herd.
+    ``immediate``: no real client; the hardest herd. Only a first attempt is immediate, later ones are
+    :data:`IMMEDIATE_PAUSE_S` apart.
 
     ``none``: what is lost stays lost.
 
     Attributes:
         name: what the policy is called on the command line.
         draw: draws a delay from (attempt, source, whether the socket is closed); see :meth:`delay_s`.
+        subscribe_again_s: how often a subscribe command is repeated until it is answered; None for never.
+        only_pings_count: whether only a ping is a sign of life, and no other frame.
     """
 
     name: str
     draw: Callable[[int, Uniform, bool], float | None] = field(repr=False)
+    subscribe_again_s: float | None = None
+    only_pings_count: bool = False
 
     def delay_s(self, attempt: int, rng: Uniform, *, socket_closed: bool) -> float | None:
         """The wait before an attempt to connect.
@@ -148,8 +166,8 @@ class ReconnectPolicy:
 RECONNECT_POLICIES: dict[str, ReconnectPolicy] = {
     policy.name: policy
     for policy in (
-        ReconnectPolicy("official", _official),
-        ReconnectPolicy("chatwoot", _chatwoot),
+        ReconnectPolicy("official", _official, subscribe_again_s=SUBSCRIBE_AGAIN_S),
+        ReconnectPolicy("chatwoot", _chatwoot, only_pings_count=True),
         ReconnectPolicy("immediate", _immediate),
         ReconnectPolicy("none", _none),
     )

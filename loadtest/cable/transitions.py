@@ -26,6 +26,8 @@ from enum import Enum
 class State(Enum):
     """Where a connection stands."""
 
+    __hash__ = object.__hash__  # members are their own only equals; Enum hashes in Python, twice a frame
+
     CONNECTING = "connecting"
     OPEN = "open"
     WELCOMED = "welcomed"
@@ -35,6 +37,8 @@ class State(Enum):
 
 class Input(Enum):
     """What happens to a connection."""
+
+    __hash__ = object.__hash__  # members are their own only equals; Enum hashes in Python, twice a frame
 
     OPENED = "opened"
     WELCOME = "welcome"

@@ -18,6 +18,7 @@ from typing import Annotated, Literal, Union
 import msgspec
 
 from loadtest.directory.model import Agent, Contact, Directory
+from loadtest.directory.secret_files import refuse_world_readable
 from loadtest.errors import UsageError
 
 SCHEMA = 1
@@ -99,12 +100,14 @@ def read_identities(path: str | os.PathLike[str]) -> Directory:
         The directory, identities in the order of the file.
 
     Raises:
-        UsageError: the file cannot be read; a line is no JSON or not of the format; the header is missing or of another
-            version; two lines are the same identity. Its ``where`` is ``file:line``.
+        UsageError: the file cannot be read, or everybody on this machine may read it; a line is no JSON or not of the
+            format; the header is missing or of another version; two lines are the same identity. Its ``where`` is
+            ``file:line``.
     """
     reader = _Reader(str(path))
     try:
         with Path(path).open("rb") as lines:
+            refuse_world_readable(lines, path)
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     reader.take(number, line)

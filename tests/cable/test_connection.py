@@ -401,6 +401,33 @@ def test_garbage_is_no_sign_of_life() -> None:
     assert [Stale(6 * S)] == pair.check()
 
 
+@pytest.mark.parametrize(
+    ("sign", "stale"),
+    [
+        (lambda pair: pair.serve(pair.server.ping()), False),
+        (lambda pair: pair.client.pinged(pair.now_ns), False),
+        (lambda pair: pair.serve(pair.server.broadcast(ALICE, 1)), True),
+        (lambda pair: pair.client.alive(pair.now_ns), True),
+    ],
+    ids=["ping", "ping recognised", "message", "message recognised"],
+)
+def test_for_the_older_client_only_pings_are_signs_of_life(
+    sign: Callable[[ConnectionPair], object], stale: bool
+) -> None:
+    """The official client 6.1.3 records pings and the welcome, and nothing else."""
+    pair = ConnectionPair(only_pings_count=True)
+    pair.open()
+    pair.wait(5)
+    pair.serve(pair.server.welcome())
+    pair.subscribe(ALICE)
+    pair.serve(pair.server.confirm(ALICE))
+    pair.wait(5)
+    sign(pair)
+    pair.wait(5)
+
+    assert stale == bool(pair.check())
+
+
 def test_a_frame_handed_in_again_is_no_sign_of_life() -> None:
     """A frame with an older arrival time does not set the silence back."""
     pair = ConnectionPair().welcomed()

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from loadtest.cable.liveness import RECONNECT_POLICIES, chatwoot_poll_s, official_poll_s, reconnect_policy
+from loadtest.cable.liveness import (
+    IMMEDIATE_PAUSE_S,
+    RECONNECT_POLICIES,
+    chatwoot_poll_s,
+    official_poll_s,
+    reconnect_policy,
+)
 from loadtest.errors import UsageError
 
 DRAWS = 40_000
@@ -99,6 +105,22 @@ def test_later_attempts_wait_a_poll_interval(name: str) -> None:
 def test_the_plain_policies_are_plain(name: str, expected: float | None) -> None:
     """At once, or never."""
     assert expected == reconnect_policy(name).delay_s(0, random.Random(0), socket_closed=True)
+
+
+def test_no_policy_spins() -> None:
+    """Attempts after the first are apart, even where nobody waits."""
+    assert reconnect_policy("immediate").delay_s(1, random.Random(0), socket_closed=True) == IMMEDIATE_PAUSE_S > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "again_s", "only_pings"),
+    [("official", 0.5, False), ("chatwoot", None, True), ("immediate", None, False), ("none", None, False)],
+)
+def test_a_policy_is_a_client(name: str, again_s: float | None, only_pings: bool) -> None:
+    """Today's client repeats its subscribe every 500 ms and hears any frame; 6.1.3 asks once and hears pings."""
+    policy = reconnect_policy(name)
+
+    assert (again_s, only_pings) == (policy.subscribe_again_s, policy.only_pings_count)
 
 
 def test_the_same_seed_gives_the_same_delays() -> None:

@@ -75,6 +75,7 @@ def file_of(folder: Path, *lines: Any) -> Path:
     path.write_bytes(
         b"".join((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n" for line in lines)
     )
+    path.chmod(0o600)
     return path
 
 
@@ -189,6 +190,14 @@ def test_errors_hold_no_secret(tmp_path: Path) -> None:
     error = error_of(file_of(tmp_path, HEADER, AGENT, {**AGENT, "user_id": 9}))
 
     assert "secret-p" not in str(error)
+
+
+def test_a_file_that_everybody_may_read_is_refused(tmp_path: Path) -> None:
+    """The tokens of an installation are not for everybody on the machine; the error has the chmod to run."""
+    path = file_of(tmp_path, HEADER)
+    path.chmod(0o644)
+
+    assert f"chmod o-rwx {path}" in str(error_of(path))
 
 
 def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:

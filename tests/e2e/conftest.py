@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +16,9 @@ from tests.e2e import rails_server
 from tests.e2e.plain_client import OFFERED, Open, Socket, identifier_of
 
 POPULATION = Population(agents=50, contacts=50, members=10)
+SCRIPTS = Path(__file__).parent / "js"
+INSTALL = ("npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
+INSTALL_DEADLINE_S = 120
 
 
 @pytest.fixture(scope="session")
@@ -69,3 +74,19 @@ def redis_url() -> Iterator[str]:
         pytest.skip(f"redis-server and ruby-redis are not installed (apt-get install {rails_server.PACKAGES})")
     with rails_server.redis_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scripts with what they need installed, once a session; skips where node or npm is missing."""
+    for program in ("node", "npm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed (apt-get install nodejs npm)")
+    folder = tmp_path_factory.mktemp("js") / "clients"
+    shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("node_modules"))
+    installed = subprocess.run(
+        INSTALL, cwd=folder, capture_output=True, text=True, timeout=INSTALL_DEADLINE_S, check=False
+    )
+    if installed.returncode != 0:
+        pytest.fail(f"{' '.join(INSTALL)} failed in {folder}:\n{installed.stdout}{installed.stderr}")
+    return folder

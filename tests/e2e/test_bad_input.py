@@ -67,6 +67,9 @@ CASES = {
     "a malformed identities file": Case(
         "--host {url} --identities {here}/malformed.jsonl", 2, ("malformed.jsonl:3", "not JSON", "one JSON object")
     ),
+    "identities that everybody may read": Case(
+        "--host {url} --identities {here}/open.jsonl", 2, ("open.jsonl", "0644", "chmod o-rwx {here}/open.jsonl")
+    ),
     "no identities file": Case(
         "--host {url} --identities {here}/none.jsonl", 2, ("none.jsonl", "No such file", "Give")
     ),
@@ -139,6 +142,9 @@ def server(here):
         if "pubsub_token" in person:
             person["pubsub_token"] = "nobody" + person["pubsub_token"][6:]
     (here / "strangers.jsonl").write_text("\n".join(json.dumps(person) for person in people))
+    (here / "open.jsonl").write_text("\n".join(lines))
+    for name, mode in (("malformed", 0o600), ("strangers", 0o600), ("open", 0o644)):
+        (here / f"{name}.jsonl").chmod(mode)
     yield child
     child.stop()
 
@@ -233,6 +239,7 @@ def test_it_is_said_in_one_paragraph(name, outcomes):
     """One line on standard error carries it, besides Locust's own log."""
     ran = outcomes[name][0]
     said = [line for line in ran.err.splitlines() if line.startswith("loadtest: ") or ": error: " in line]
+    said = [line for line in said if "about to load" not in line]  # which is no error
     in_report = not said and "verdict" in ran.out
 
     assert len(said) == 1 or in_report, ran.err

