@@ -1,7 +1,7 @@
 """The application API, by which agents act: who they are stands in the header ``api_access_token``.
 
-Source: ``app/controllers/api/v1`` of upstream and its views, for refusals and the fields of answers: 401 for a missing
-or wrong token, a foreign account, and an inbox the agent is no member of; 404 for what does not exist.
+Source: ``app/controllers/api/v1`` of upstream and its views, for refusals and the fields of answers; who may is
+:mod:`loadtest.refserver.access`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from loadtest import api
-from loadtest.directory import Agent
+from loadtest.refserver.access import Access, check_account
 from loadtest.refserver.desk import STATUSES, Desk
-from loadtest.refserver.exchange import Handler, Refused, json_answer, not_found, path_id, read_body
-from loadtest.refserver.payloads import Payload, Payloads
+from loadtest.refserver.exchange import Handler, Refused, json_answer, not_found, path_id, read_body, taken
+from loadtest.refserver.payloads import Payloads
 from loadtest.refserver.presence import Presence
-from loadtest.refserver.records import ContactRecord, Conversation, Team
+from loadtest.refserver.records import ContactRecord
 from loadtest.refserver.state import State, TakenError
+from loadtest.refserver.views import Views
+from loadtest.refserver.views import team as team_view
 
 
 class _NewMessage(msgspec.Struct):
@@ -92,15 +94,21 @@ class AgentRest:
 
     Args:
         state: what is read.
+        access: judges who may.
         desk: does what is asked.
-        payloads: how things are shown.
+        payloads: how things are shown in events.
+        views: how they are shown in answers.
         presence: where agents say how they want to be shown.
     """
 
-    def __init__(self, state: State, desk: Desk, payloads: Payloads, presence: Presence) -> None:
+    def __init__(
+        self, state: State, access: Access, desk: Desk, payloads: Payloads, views: Views, presence: Presence
+    ) -> None:
         self._state = state
+        self._access = access
         self._desk = desk
         self._payloads = payloads
+        self._views = views
         self._presence = presence
 
     def handlers(self) -> dict[api.Endpoint, Handler]:
@@ -121,7 +129,7 @@ class AgentRest:
 
     async def _send_message(self, request: web.Request) -> web.Response:
         new = await read_body(request, _decode_message)
-        agent, conversation = self._agent_in_conversation(request)
+        agent, conversation = self._access.in_conversation(request)
         if new.message_type != "outgoing":
             raise Refused(422, {"error": f"message_type {new.message_type!r} is not served here"})
         message = self._desk.agent_writes(
@@ -143,7 +151,7 @@ class AgentRest:
 
     async def _toggle_typing(self, request: web.Request) -> web.Response:
         typing = await read_body(request, _decode_typing)
-        agent, conversation = self._agent_in_conversation(request)
+        agent, conversation = self._access.in_conversation(request)
         if typing.typing_status in ("on", "off"):  # anything else: 200 and no event
             is_on = typing.typing_status == "on"
             self._desk.types(agent, conversation, typing=is_on, is_private=typing.is_private)
@@ -151,14 +159,14 @@ class AgentRest:
 
     async def _update_last_seen(self, request: web.Request) -> web.Response:
         await read_body(request, _decode_any)
-        _, conversation = self._agent_in_conversation(request)
+        _, conversation = self._access.in_conversation(request)
         self._desk.agent_reads(conversation)
         shown = self._payloads.conversation(conversation)
         return json_answer({**shown, "uuid": conversation.uuid, "account_id": conversation.account_id})
 
     async def _toggle_status(self, request: web.Request) -> web.Response:
         status = (await read_body(request, _decode_status)).status
-        agent, conversation = self._agent_in_conversation(request)
+        agent, conversation = self._access.in_conversation(request)
         if status is not None and status not in STATUSES:
             raise Refused(422, {"error": f"{status!r} is not a valid status"})
         self._desk.set_status(agent, conversation, status)
@@ -168,140 +176,65 @@ class AgentRest:
     async def _assign(self, request: web.Request) -> web.Response:
         """An id that is nobody's, such as 0, assigns to nobody."""
         assignment = await read_body(request, _decode_assignment)
-        agent, conversation = self._agent_in_conversation(request)
+        agent, conversation = self._access.in_conversation(request)
         account_id = conversation.account_id
         if not isinstance(assignment.assignee_id, UnsetType):
             assignee = self._state.agent(account_id, assignment.assignee_id or 0)
             self._desk.assign_agent(agent, conversation, assignee)
-            return json_answer(None if assignee is None else self._agent(assignee, account_id))
+            return json_answer(None if assignee is None else self._views.agent(assignee, account_id))
         if not isinstance(assignment.team_id, UnsetType):
             team = self._state.team(account_id, assignment.team_id or 0)
             self._desk.assign_team(agent, conversation, team)
-            return json_answer(None if team is None else _team(team))
+            return json_answer(None if team is None else team_view(team))
         return json_answer(None)
 
     async def _list_teams(self, request: web.Request) -> web.Response:
-        _, account_id = self._agent_in_account(request)
-        return json_answer([_team(team) for team in self._state.teams(account_id)])
+        _, account_id = self._access.in_account(request)
+        return json_answer([team_view(team) for team in self._state.teams(account_id)])
 
     async def _create_contact(self, request: web.Request) -> web.Response:
         new = await read_body(request, _decode_new_contact)
-        agent, account_id = self._agent_in_account(request)
+        agent, account_id = self._access.in_account(request)
         try:
             contact = self._desk.create_contact(agent, account_id, new.inbox_id, new.attributes())
         except LookupError:
             raise not_found() from None
         except TakenError as error:
-            raise _taken(error) from None
-        places = self._contact(contact)["contact_inboxes"]
+            raise taken(error) from None
+        places = self._views.contact(contact)["contact_inboxes"]
         return json_answer(
-            {"payload": {"contact": self._contact(contact), "contact_inbox": places[0] if places else None}}
+            {"payload": {"contact": self._views.contact(contact), "contact_inbox": places[0] if places else None}}
         )
 
     async def _update_contact(self, request: web.Request) -> web.Response:
         changed = await read_body(request, _decode_contact)
-        agent, account_id = self._agent_in_account(request)
+        agent, account_id = self._access.in_account(request)
         contact = self._contact_of(account_id, path_id(request, "contact_id"))
         try:
             self._desk.update_contact(agent, contact, changed.attributes())
         except TakenError as error:
-            raise _taken(error) from None
-        return json_answer({"payload": self._contact(contact)})
+            raise taken(error) from None
+        return json_answer({"payload": self._views.contact(contact)})
 
     async def _merge_contacts(self, request: web.Request) -> web.Response:
         merge = await read_body(request, _decode_merge)
-        agent, account_id = self._agent_in_account(request)
+        agent, account_id = self._access.in_account(request)
         base = self._contact_of(account_id, merge.base_contact_id)
         self._desk.merge_contacts(agent, base, self._contact_of(account_id, merge.mergee_contact_id))
-        return json_answer(self._contact(base))
+        return json_answer(self._views.contact(base))
 
     async def _set_availability(self, request: web.Request) -> web.Response:
         profile = (await read_body(request, _decode_availability)).profile
-        agent = self._agent_of(request)
-        _check_account(agent, profile.account_id)
+        agent = self._access.agent(request)
+        check_account(agent, profile.account_id)
         self._presence.set_status(profile.account_id, agent.user_id, profile.availability)
-        accounts = [
-            {
-                "id": account_id,
-                "role": agent.role,
-                "availability": self._presence.chosen(account_id, agent.user_id),
-                "availability_status": self._presence.availability(account_id, agent.user_id),
-            }
-            for account_id in agent.account_ids
-        ]
-        return json_answer(
-            {"id": agent.user_id, "name": agent.name, "pubsub_token": agent.pubsub_token, "accounts": accounts}
-        )
-
-    def _agent(self, agent: Agent, account_id: int) -> Payload:
-        shown = self._payloads.agent(agent, account_id)
-        names = ("id", "name", "available_name", "availability_status")
-        return {**{name: shown[name] for name in names}, "account_id": account_id, "role": agent.role}
-
-    def _contact(self, contact: ContactRecord) -> Payload:
-        shown = self._payloads.contact(contact)
-        names = ("id", "name", "email", "phone_number", "identifier", "thumbnail")
-        return {
-            **{name: shown[name] for name in names},
-            "additional_attributes": contact.additional_attributes,
-            "custom_attributes": contact.custom_attributes,
-            "contact_inboxes": [
-                {"source_id": place.identity.source_id, "inbox": {"id": place.identity.inbox_id}}
-                for place in contact.places
-            ],
-        }
+        user = self._state.staff.user(agent.user_id)
+        if user is None:
+            raise not_found()
+        return json_answer(self._views.profile(user))
 
     def _contact_of(self, account_id: int, contact_id: int) -> ContactRecord:
         contact = self._state.contact(account_id, contact_id)
         if contact is None:
             raise not_found()
         return contact
-
-    def _agent_of(self, request: web.Request) -> Agent:
-        # Rack folds underscores and dashes of header names into one key.
-        token = request.headers.get("api_access_token") or request.headers.get("api-access-token")
-        if not token:
-            raise Refused(401, {"errors": ["You need to sign in or sign up before continuing."]})
-        agent = self._state.agents_by_access_token.get(token)
-        if agent is None:
-            raise Refused(401, {"error": "Invalid Access Token"})
-        return agent
-
-    def _agent_in_account(self, request: web.Request) -> tuple[Agent, int]:
-        agent = self._agent_of(request)
-        account_id = path_id(request, "account_id")
-        if not self._state.has_account(account_id):
-            raise not_found()
-        _check_account(agent, account_id)
-        return agent, account_id
-
-    def _agent_in_conversation(self, request: web.Request) -> tuple[Agent, Conversation]:
-        agent, account_id = self._agent_in_account(request)
-        conversation = self._state.conversation(account_id, path_id(request, "conversation_id"))
-        if conversation is None:
-            raise not_found()
-        if agent.user_id not in self._state.audiences.user_ids(account_id, conversation.inbox_id):
-            raise Refused(401, {"error": "You are not authorized to do this action"})
-        return agent, conversation
-
-
-def _check_account(agent: Agent, account_id: int) -> None:
-    if account_id not in agent.account_ids:
-        raise Refused(401, {"error": "You are not authorized to access this account"})
-
-
-def _team(team: Team) -> Payload:
-    return {
-        "id": team.team_id,
-        "name": team.name,
-        "description": None,
-        "allow_auto_assign": False,
-        "account_id": team.account_id,
-        "is_member": False,
-    }
-
-
-def _taken(error: TakenError) -> Refused:
-    return Refused(
-        422, {"error": f"{error.key.replace('_', ' ').capitalize()} has already been taken", "attributes": [error.key]}
-    )

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import WSMsgType, web
@@ -47,6 +48,22 @@ _decode_any = msgspec.json.Decoder().decode
 _UNREADABLE = (msgspec.MsgspecError, RecursionError)  # the latter for JSON nested without end
 
 
+class CableFaults(Protocol):
+    """What can be made to go wrong with connections; see :mod:`loadtest.refserver.faults.connections`."""
+
+    async def accepting(self) -> None:
+        """A client asks to connect; returns when it may be accepted."""
+
+    def confirms(self, subscription: Subscription) -> bool:
+        """Whether a good subscription is confirmed, rather than left without any answer."""
+
+    def confirmed(self, subscription: Subscription) -> None:
+        """A subscription was confirmed."""
+
+    def ping(self, connections: Iterable[Connection], frame: bytes) -> None:
+        """Ping these connections."""
+
+
 class Connection:
     """One open WebSocket and its subscriptions.
 
@@ -62,10 +79,19 @@ class Connection:
 
     def write(self, frame: bytes) -> bool:
         """Hand a whole frame to the transport, which keeps what the kernel does not take; False when it is gone."""
-        if self._socket.closed or self.transport.is_closing():
+        if not self.is_open:
             return False
         self.transport.write(frame)
         return True
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames can still be handed over."""
+        return not (self._socket.closed or self.transport.is_closing())
+
+    async def close(self, code: int) -> None:
+        """Close with a close frame."""
+        await self._socket.close(code=code, drain=False)
 
     @property
     def backlog_bytes(self) -> int:
@@ -84,6 +110,7 @@ class CableServer:
         clock: time of pings.
         ping_interval_s: seconds between two pings.
         account_stream: whether agents hear a stream of the account they subscribe with.
+        faults: what is made to go wrong, None for nothing.
     """
 
     def __init__(
@@ -96,6 +123,7 @@ class CableServer:
         ping_interval_s: float,
         *,
         account_stream: bool,
+        faults: CableFaults | None = None,
     ) -> None:
         self._state = state
         self._rooms = rooms
@@ -104,6 +132,7 @@ class CableServer:
         self._clock = clock
         self._ping_interval_s = ping_interval_s
         self._account_stream = account_stream
+        self._faults = faults
         self.connections: set[Connection] = set()
 
     @property
@@ -118,6 +147,8 @@ class CableServer:
         )
         if not socket.can_prepare(request).ok:
             return web.Response(status=404, text="Page not found")
+        if self._faults is not None:
+            await self._faults.accepting()
         await socket.prepare(request)
         transport = request.transport
         if transport is None:  # the peer left during the handshake
@@ -148,6 +179,9 @@ class CableServer:
     def ping_all(self) -> None:
         """Ping every connection now."""
         frame = ping(self._clock.wall_ns(self._clock.now_ns()) // NS_PER_S)
+        if self._faults is not None:
+            self._faults.ping(self.connections, frame)
+            return
         for connection in self.connections:
             connection.write(frame)
 
@@ -201,9 +235,14 @@ class CableServer:
         identity, account_id = found
         hears_account = self._account_stream and isinstance(identity, Agent)
         subscription = Subscription(identifier, identity, account_id, connection, hears_account=hears_account)
+        if self._faults is not None and not self._faults.confirms(subscription):
+            connection.subscriptions[identifier] = None
+            return
         connection.subscriptions[identifier] = subscription
         self._rooms.join(subscription)
         connection.write(confirmation(identifier))
+        if self._faults is not None:
+            self._faults.confirmed(subscription)
         self._update_presence(subscription)
 
     def _authenticate(self, params: dict[str, Any]) -> tuple[Agent | Contact, int] | None:
@@ -215,7 +254,7 @@ class CableServer:
         if user_id is None or user_id == "":
             contact = self._state.contact_by_pubsub_token(token)
             return None if contact is None else (contact, contact.account_id)
-        agent = self._state.agents_by_pubsub_token.get(token)
+        agent = self._state.staff.by_pubsub_token.get(token)
         account_id = _as_id(params.get("account_id"))
         if agent is None or _as_id(user_id) != agent.user_id or account_id not in agent.account_ids:
             return None

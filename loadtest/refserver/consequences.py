@@ -33,7 +33,7 @@ Kind = Literal[
 Actor: TypeAlias = Agent | ContactInbox
 """Who did it, with the token that is theirs."""
 
-UPDATE_KEYS = frozenset({"team_id", "assignee_id", "status", "waiting_since", "first_reply_created_at"})
+UPDATE_KEYS = frozenset({"team_id", "assignee_id", "status", "label_list", "waiting_since", "first_reply_created_at"})
 """The columns whose change upstream tells as conversation.updated, as far as they change here."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from loadtest.clock import NS_PER_S
 from loadtest.directory import Agent
+from loadtest.refserver.accounts import Inbox
 from loadtest.refserver.consequences import Actor, Change, Kind
 from loadtest.refserver.dialect import Dialect
 from loadtest.refserver.payloads import timestamp_s
@@ -50,9 +51,11 @@ class Desk:
         self._dialect = dialect
         self._email_collect = email_collect
 
-    def open_conversation(self, place: ContactInbox) -> Conversation:
+    def open_conversation(
+        self, place: ContactInbox, custom_attributes: Mapping[str, Any] | None = None
+    ) -> Conversation:
         """A contact begins a conversation."""
-        conversation = self._state.create_conversation(place)
+        conversation = self._state.create_conversation(place, custom_attributes)
         self._publisher.publish(Change("conversation_created", place, conversation))
         return conversation
 
@@ -147,7 +150,7 @@ class Desk:
 
     def assign_agent(self, agent: Agent, conversation: Conversation, assignee: Agent | None) -> None:
         """An agent assigns the conversation to a user, or to nobody; it is told if that is another one."""
-        if conversation.assignee is not assignee:
+        if _user_id(conversation.assignee) != _user_id(assignee):
             conversation.assignee = assignee
             self._changed(agent, conversation, "assignee_id")
 
@@ -156,6 +159,34 @@ class Desk:
         if conversation.team is not team:
             conversation.team = team
             self._changed(agent, conversation, "team_id")
+
+    def set_labels(self, agent: Agent, conversation: Conversation, labels: Sequence[str]) -> None:
+        """An agent gives the conversation these labels and no others; it is told if they are other ones."""
+        if conversation.labels != list(labels):
+            conversation.labels = list(labels)
+            self._changed(agent, conversation, "label_list")
+
+    def register(self, inbox: Inbox, source_id: str, attributes: Mapping[str, Any]) -> ContactInbox:
+        """Somebody comes to an API inbox (``ContactInboxWithContactBuilder``).
+
+        The place of that source id is taken where there is one; else the contact of that identifier or address gets a
+        place; else a contact is made.
+        """
+        found = self._state.place(inbox.identifier or "", source_id)
+        if found is not None:
+            return found
+        for key in ("identifier", "email"):
+            holder = self._state.holder(inbox.account_id, key, attributes.get(key) or "")
+            if holder is not None:
+                return self._state.create_place(holder, inbox, source_id)
+        contact = self._state.create_contact(inbox.account_id, inbox.inbox_id, attributes, source_id)
+        self._publisher.publish(Change("contact_created", None, contact=contact))
+        return contact.places[0]
+
+    def remove_contact(self, agent: Agent, contact: ContactRecord) -> None:
+        """An agent removes a contact, with its conversations."""
+        self._state.remove_contact(contact)
+        self._publisher.publish(Change("contact_deleted", agent, contact=contact))
 
     def create_contact(
         self, agent: Agent, account_id: int, inbox_id: int | None, attributes: Mapping[str, Any]
@@ -195,3 +226,7 @@ class Desk:
 
     def _tell_message(self, actor: Actor | None, message: Message, keys: set[str]) -> None:
         self._publisher.publish(Change("message_created", actor, message.conversation, message, keys=frozenset(keys)))
+
+
+def _user_id(agent: Agent | None) -> int | None:
+    return None if agent is None else agent.user_id

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 from aiohttp import web
 
+from loadtest.refserver.state import TakenError
+
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _T = TypeVar("_T")
 
@@ -34,6 +36,13 @@ class Refused(Exception):  # noqa: N818 - an answer, not a failure of the server
 def not_found() -> Refused:
     """404, for whatever does not exist."""
     return Refused(404, {"error": "Resource could not be found"})
+
+
+def taken(error: TakenError) -> Refused:
+    """422, for what another contact has."""
+    return Refused(
+        422, {"error": f"{error.key.replace('_', ' ').capitalize()} has already been taken", "attributes": [error.key]}
+    )
 
 
 def answering(handler: Handler) -> Handler:

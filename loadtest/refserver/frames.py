@@ -61,6 +61,12 @@ def ping(unix_s: int) -> bytes:
     return text_frame(b'{"type":"ping","message":%d}' % unix_s)
 
 
+def disconnect(reason: str, *, reconnect: bool) -> bytes:
+    """Frame that tells a client to leave, before its connection is closed."""
+    again = b"true" if reconnect else b"false"
+    return text_frame(b'{"type":"disconnect","reason":%b,"reconnect":%b}' % (rails_json(reason), again))
+
+
 def confirmation(identifier: str) -> bytes:
     """Frame that confirms a subscription."""
     return text_frame(b'{"identifier":%b,"type":"confirm_subscription"}' % rails_json(identifier))

@@ -24,6 +24,7 @@ from loadtest import __version__
 from loadtest.directory import Population, write_identities
 from loadtest.errors import UsageError
 from loadtest.refserver.dialect import DIALECTS
+from loadtest.refserver.faults import described
 from loadtest.refserver.server import ReferenceServer
 from loadtest.refserver.settings import ServerSettings
 
@@ -66,7 +67,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--seed", type=int, default=defaults.seed, metavar="N", help="makes the tokens (%(default)s)")
     add("--identities", metavar="FILE", help="write all identities to FILE, readable by you alone")
+    add("--platform-token-file", metavar="FILE", help="serve the platform API to who has the token in FILE")
+    add("--rate-limit", type=int, metavar="N", help="answer 429 to an address beyond N requests a period (no limit)")
+    add(
+        "--rate-period",
+        type=float,
+        default=defaults.rate_period_s,
+        metavar="SECONDS",
+        help="length of that period (%(default)s)",
+    )
+    add(
+        "--faults",
+        default=defaults.faults,
+        metavar="SPEC",
+        help="what goes wrong, such as loss=2%%,delay=100ms; see below",
+    )
+    add("--truth", metavar="FILE", help="write every fault applied to FILE, a JSON object a line")
     add("--email-collect", action="store_true", help="ask contacts without an address for one, after a first message")
+    add("--whole-seconds", action="store_true", help="compare presence in whole seconds, as upstream does")
+    add("--push-presence", action="store_true", help="tell everybody of an account when its presence changes")
     add("--exit-on-stdin-eof", action="store_true", help="end as soon as standard input does")
 
 
@@ -90,6 +109,13 @@ def settings_from(options: argparse.Namespace) -> ServerSettings:
         identities_path=options.identities,
         exit_on_stdin_eof=options.exit_on_stdin_eof,
         email_collect=options.email_collect,
+        whole_seconds=options.whole_seconds,
+        push_presence=options.push_presence,
+        platform_token_path=options.platform_token_file,
+        rate_limit=options.rate_limit,
+        rate_period_s=options.rate_period,
+        faults=options.faults,
+        truth_path=options.truth,
     )
 
 
@@ -114,7 +140,12 @@ def serve(options: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m loadtest.refserver``; the exit code is returned."""
-    parser = argparse.ArgumentParser(prog="python -m loadtest.refserver", description="Serve an embedded OneChat.")
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtest.refserver",
+        description="Serve an embedded OneChat.",
+        epilog=described(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add_options(parser)
     return serve(parser.parse_args(argv))
 
@@ -137,7 +168,9 @@ async def _serve(settings: ServerSettings) -> None:
         with suppress(BrokenPipeError):  # nobody listens any more: standard input tells when to end
             sys.stdout.write(json.dumps(_ready(server)) + "\n")
             sys.stdout.flush()
+        server.on_failure = ended.set
         await ended.wait()
+        server.check()
 
 
 def _ready(server: ReferenceServer) -> dict[str, Any]:

@@ -161,8 +161,8 @@ class Payloads:
             meta["hmac_verified"] = conversation.contact_inbox.identity.hmac_verified
             first_reply_ns = conversation.first_reply_ns
             payload |= {
-                "labels": [],
-                "custom_attributes": {},
+                "labels": conversation.labels,
+                "custom_attributes": conversation.custom_attributes,
                 "snoozed_until": None,
                 "first_reply_created_at": None if first_reply_ns is None else timestamp_ms(first_reply_ns),
                 "priority": None,

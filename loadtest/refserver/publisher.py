@@ -9,7 +9,7 @@ contact goes to every agent of the account.
 from __future__ import annotations
 
 from loadtest.directory import Agent
-from loadtest.refserver.consequences import CONSEQUENCES, Change, Consequence
+from loadtest.refserver.consequences import CONSEQUENCES, Actor, Change, Consequence
 from loadtest.refserver.dialect import Dialect
 from loadtest.refserver.payloads import Payload, Payloads
 from loadtest.refserver.presence import Presence
@@ -30,13 +30,11 @@ class Publisher:
     """
 
     def __init__(self, state: State, rooms: Rooms, presence: Presence, payloads: Payloads, dialect: Dialect) -> None:
-        self._audiences = state.audiences
+        self._staff = state.staff
         self._rooms = rooms
         self._presence = presence
         self._payloads = payloads
         self._dialect = dialect
-        self._token_of = {agent.user_id: agent.pubsub_token for agent in state.directory.agents}
-        self._agent_tokens: dict[tuple[int, int], tuple[str, ...]] = {}
 
     def publish(self, change: Change) -> None:
         """Send every event that follows from a change, in order; all are handed to their sockets on return."""
@@ -46,9 +44,7 @@ class Publisher:
 
     def presence_update(self, subscription: Subscription) -> None:
         """An identity asked who is online, by subscribing or by a beat: its own sockets are told, nobody else's."""
-        self._rooms.broadcast(
-            self._presence.update(subscription.account_id, subscription.role), (subscription.identity.pubsub_token,)
-        )
+        self._rooms.broadcast(self._presence.answer(subscription), (subscription.identity.pubsub_token,))
 
     def _tell(self, consequence: Consequence, change: Change) -> None:
         data = consequence.payload(self._payloads, change)
@@ -62,6 +58,9 @@ class Publisher:
             conversation_id=0 if conversation is None else conversation.display_id,
             inbox_id=0 if conversation is None else conversation.inbox_id,
             text=data.get("content") or data.get("name") or "",  # a message's, or a contact's
+            contact_id=0 if conversation is None else conversation.contact.contact_id,
+            actor=_named(change.actor),
+            private=change.message is not None and change.message.private,
         )
         self._rooms.broadcast(broadcast, self._tokens(consequence.event, change))
 
@@ -76,7 +75,9 @@ class Publisher:
         if spec.scope == "account":
             return self._everybody(change.account_id)
         conversation = change.told_conversation
-        tokens = list(self._agents(conversation.account_id, conversation.inbox_id)) if spec.to_agents else []
+        tokens = (
+            list(self._staff.inbox_tokens(conversation.account_id, conversation.inbox_id)) if spec.to_agents else []
+        )
         if spec.to_contacts and not (change.message is not None and change.message.private):
             tokens += self._contacts(conversation)
         if spec.spares_emitter and change.actor is not None:
@@ -86,18 +87,16 @@ class Publisher:
     def _everybody(self, account_id: int) -> list[str]:
         if self._dialect.account_stream:
             return [account_stream(account_id)]
-        return [self._token_of[user_id] for user_id in sorted(self._audiences.account_user_ids(account_id))]
-
-    def _agents(self, account_id: int, inbox_id: int) -> tuple[str, ...]:
-        key = (account_id, inbox_id)
-        tokens = self._agent_tokens.get(key)
-        if tokens is None:
-            user_ids = sorted(self._audiences.user_ids(account_id, inbox_id))
-            tokens = self._agent_tokens[key] = tuple(self._token_of[user_id] for user_id in user_ids)
-        return tokens
+        return list(self._staff.account_tokens(account_id))
 
     def _contacts(self, conversation: Conversation) -> list[str]:
         place = conversation.contact_inbox
         if place.identity.hmac_verified:
             return [other.pubsub_token for other in place.contact.places if other.identity.hmac_verified]
         return [place.pubsub_token]
+
+
+def _named(actor: Actor | None) -> str:
+    if actor is None:
+        return ""
+    return f"agent:{actor.user_id}" if isinstance(actor, Agent) else f"contact:{actor.contact.contact_id}"

@@ -160,6 +160,8 @@ class Conversation:
         last_message: the last message that is not private.
         replied_or_asked: whether it holds any message that the contact did not write.
         questions: the last messages that can be answered, by id.
+        custom_attributes: free.
+        labels: in the order they were given.
     """
 
     display_id: int
@@ -179,6 +181,8 @@ class Conversation:
     last_message: Message | None = None
     replied_or_asked: bool = False
     questions: dict[int, Message] = field(default_factory=dict)
+    custom_attributes: dict[str, Any] = field(default_factory=dict)
+    labels: list[str] = field(default_factory=list)
     _unread: int = 0
 
     def __post_init__(self) -> None:

@@ -7,9 +7,9 @@ else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from loadtest.directory import Agent, Contact, Role
 from loadtest.refserver.frames import message_prefix, message_suffix, text_header
@@ -17,6 +17,10 @@ from loadtest.refserver.frames import message_prefix, message_suffix, text_heade
 
 class Outlet(Protocol):
     """A connection that takes frames without ever blocking."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames can still be handed over."""
 
     def write(self, frame: bytes) -> bool:
         """Hand a whole frame over; False when the connection is gone."""
@@ -38,9 +42,10 @@ class Subscription:
         outlet: the connection it lives on.
         prefix: what stands before the body in its messages, encoded once.
         streams: names of what it hears.
+        has_left: whether it was ended.
     """
 
-    __slots__ = ("account_id", "identifier", "identity", "outlet", "prefix", "role", "streams")
+    __slots__ = ("account_id", "has_left", "identifier", "identity", "outlet", "prefix", "role", "streams")
 
     def __init__(
         self,
@@ -57,6 +62,7 @@ class Subscription:
         self.account_id = account_id
         self.outlet = outlet
         self.prefix = message_prefix(identifier)
+        self.has_left = False
         own = identity.pubsub_token
         self.streams: tuple[str, ...] = (own, account_stream(account_id)) if hears_account else (own,)
 
@@ -81,6 +87,9 @@ class Broadcast:
         conversation_id: display id of its conversation, 0 where there is none.
         inbox_id: the conversation's inbox, 0 where there is none.
         text: the text it carries, whose start holds the emission's mark; empty where it carries none.
+        contact_id: the contact that the conversation is held with, 0 where there is none.
+        actor: who caused it, as ``agent:7`` or ``contact:11``; empty for the server itself.
+        private: whether it is a private note, which contacts must not see.
     """
 
     event: str
@@ -89,13 +98,14 @@ class Broadcast:
     conversation_id: int = 0
     inbox_id: int = 0
     text: str = ""
+    contact_id: int = 0
+    actor: str = ""
+    private: bool = False
 
     @classmethod
-    def of(
-        cls, event: str, data: object, account_id: int, *, conversation_id: int = 0, inbox_id: int = 0, text: str = ""
-    ) -> Broadcast:
-        """Encode an event's data, once for all receivers."""
-        return cls(event, message_suffix(event, data), account_id, conversation_id, inbox_id, text)
+    def of(cls, event: str, data: object, account_id: int, **about: Any) -> Broadcast:
+        """Encode an event's data, once for all receivers; ``about`` is what else there is to say of it."""
+        return cls(event, message_suffix(event, data), account_id, **about)
 
 
 Deliver: TypeAlias = Callable[[Broadcast, Sequence[Subscription]], int]
@@ -145,12 +155,18 @@ class Rooms:
 
     def leave(self, subscription: Subscription) -> None:
         """End what :meth:`join` began; a subscription that is not here is a programming error (ValueError)."""
+        subscription.has_left = True
         for stream in subscription.streams:
             room = self._rooms.get(stream, [])
             room.remove(subscription)
             if not room:
                 del self._rooms[stream]
         self.subscriptions -= 1
+
+    def everybody(self) -> Iterator[Subscription]:
+        """Every subscription, once."""
+        for stream, room in self._rooms.items():
+            yield from (subscription for subscription in room if subscription.streams[0] == stream)
 
     def audience(self, streams: Iterable[str]) -> list[Subscription]:
         """The subscriptions of these streams, in their order; each stream is to be given once."""
@@ -164,4 +180,5 @@ class Rooms:
     def broadcast(self, broadcast: Broadcast, streams: Iterable[str]) -> None:
         """Send an event to every subscription of these streams."""
         self.broadcasts += 1
-        self.deliveries += self._deliver(broadcast, self.audience(streams))
+        handed = self._deliver(broadcast, self.audience(streams))  # which may count some itself
+        self.deliveries += handed

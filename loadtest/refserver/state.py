@@ -5,14 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
-from loadtest.directory import Agent, Audiences, Contact, Directory
+from loadtest.directory import Agent, Contact, Directory
+from loadtest.refserver.accounts import Account, Accounts, Inbox
 from loadtest.refserver.records import ContactInbox, ContactRecord, Conversation, Message, Team
-
-TEAMS_PER_ACCOUNT = 2
-"""Two, so that a conversation can change from one to the other."""
+from loadtest.refserver.staff import Staff, User
 
 UNIQUE_KEYS = ("email", "identifier", "phone_number")
 """What no two contacts of an account share."""
@@ -39,12 +37,15 @@ class State:
 
     Attributes:
         directory: as given.
-        audiences: which agents see what.
+        staff: users, and what they belong to.
+        accounts: accounts with their inboxes and teams.
+        wall_ns: as given.
     """
 
     def __init__(self, directory: Directory, wall_ns: Callable[[], int]) -> None:
         self.directory = directory
-        self.audiences = Audiences(directory.agents)
+        self.staff = Staff(directory.agents)
+        self.accounts = Accounts(directory)
         self.wall_ns = wall_ns
         self._contacts: dict[tuple[int, int], ContactRecord] = {}
         self._places: dict[str, ContactInbox] = {}
@@ -52,66 +53,47 @@ class State:
         self._taken: dict[tuple[int, str, str], ContactRecord] = {}
         self._conversations: dict[tuple[int, int], Conversation] = {}
         self._conversations_of: dict[ContactRecord, list[Conversation]] = {}
-        self._last_display_id: dict[int, int] = dict.fromkeys(directory.account_ids(), 0)
         self._last_message_id = 0
+        self._last_place_id = 0
         self._last_contact_id = max((contact.contact_id for contact in directory.contacts), default=0)
-        self._teams = {
-            number: Team(number, account_id, f"Team {number}")
-            for number, account_id in enumerate(
-                (account_id for account_id in directory.account_ids() for _ in range(TEAMS_PER_ACCOUNT)), start=1
-            )
-        }
         for contact in directory.contacts:
             place = self._add_place(contact)
             for display_id in contact.conversation_ids:
                 self._add(place, display_id)
 
-    @cached_property
-    def agents_by_access_token(self) -> dict[str, Agent]:
-        """Who may call the REST API."""
-        return {agent.access_token: agent for agent in self.directory.agents}
-
-    @cached_property
-    def agents_by_pubsub_token(self) -> dict[str, Agent]:
-        """Which agents may subscribe."""
-        return {agent.pubsub_token: agent for agent in self.directory.agents}
-
-    @cached_property
-    def _agents(self) -> dict[int, Agent]:
-        return {agent.user_id: agent for agent in self.directory.agents}
-
-    @cached_property
-    def _inboxes(self) -> dict[int, Contact]:
-        """Of each inbox, an identity at it that has no name and no token yet."""
-        inboxes = {
-            inbox_id: Contact(agent.account_id, 0, inbox_id, "", "", f"inbox-{inbox_id}")
-            for agent in self.directory.agents
-            if len(agent.account_ids) == 1
-            for inbox_id in agent.inbox_ids
-        }
-        for contact in self.directory.contacts:
-            inboxes[contact.inbox_id] = replace(
-                contact, contact_id=0, source_id="", pubsub_token="", hmac_verified=False, conversation_ids=(), name=""
-            )
-        return inboxes
+    # -- looking up --------------------------------------------------------------------------------------------------
 
     def has_account(self, account_id: int) -> bool:
         """Whether there is such an account."""
-        return account_id in self._last_display_id
+        return self.accounts.account(account_id) is not None
 
     def agent(self, account_id: int, user_id: int) -> Agent | None:
         """The user of that id, if it belongs to that account."""
-        agent = self._agents.get(user_id)
-        return agent if agent is not None and account_id in agent.account_ids else None
+        return self.staff.agent(account_id, user_id)
 
     def teams(self, account_id: int) -> list[Team]:
         """The account's teams."""
-        return [team for team in self._teams.values() if team.account_id == account_id]
+        return self.accounts.teams(account_id)
 
     def team(self, account_id: int, team_id: int) -> Team | None:
         """The team of that id, if it is of that account."""
-        team = self._teams.get(team_id)
-        return team if team is not None and team.account_id == account_id else None
+        return self.accounts.team(account_id, team_id)
+
+    def contacts(self, account_id: int) -> list[ContactRecord]:
+        """The account's contacts."""
+        return [record for record in self._contacts.values() if record.account_id == account_id]
+
+    def conversations(self, account_id: int) -> list[Conversation]:
+        """The account's conversations."""
+        return [one for (account, _), one in self._conversations.items() if account == account_id]
+
+    def conversations_of(self, record: ContactRecord) -> list[Conversation]:
+        """A contact's conversations."""
+        return list(self._conversations_of.get(record, ()))
+
+    def holder(self, account_id: int, key: str, value: str) -> ContactRecord | None:
+        """Which contact of the account has this address, number or identifier (``key`` of :data:`UNIQUE_KEYS`)."""
+        return self._taken.get((account_id, key, value))
 
     def contact_by_pubsub_token(self, token: str) -> Contact | None:
         """Which contact may subscribe by this token."""
@@ -130,9 +112,15 @@ class State:
         """The conversation of that display id in that account."""
         return self._conversations.get((account_id, display_id))
 
-    def create_conversation(self, place: ContactInbox) -> Conversation:
+    # -- making ------------------------------------------------------------------------------------------------------
+
+    def create_conversation(
+        self, place: ContactInbox, custom_attributes: Mapping[str, Any] | None = None
+    ) -> Conversation:
         """Open a conversation, with the account's next display id."""
-        return self._add(place, self._last_display_id[place.contact.account_id] + 1)
+        conversation = self._add(place, self._account(place.contact.account_id).last_display_id + 1)
+        conversation.custom_attributes.update(custom_attributes or {})
+        return conversation
 
     def create_message(
         self,
@@ -163,33 +151,49 @@ class State:
         conversation.append(message)
         return message
 
-    def create_contact(self, account_id: int, inbox_id: int | None, attributes: Mapping[str, Any]) -> ContactRecord:
+    def create_contact(
+        self, account_id: int, inbox_id: int | None, attributes: Mapping[str, Any], source_id: str | None = None
+    ) -> ContactRecord:
         """Make a contact, with a place at an inbox where one is given.
 
         Args:
             account_id: its account.
             inbox_id: an inbox of that account, or None.
             attributes: fields of :class:`ContactRecord`.
+            source_id: its public name at that inbox; one is made up where none is given.
 
         Raises:
             LookupError: there is no such inbox in that account.
             TakenError: another contact has such an address, number or identifier.
         """
-        inbox = None if inbox_id is None else self._inboxes.get(inbox_id)
-        if inbox_id is not None and (inbox is None or inbox.account_id != account_id):
+        inbox = None if inbox_id is None else self.accounts.inbox(account_id, inbox_id)
+        if inbox_id is not None and inbox is None:
             raise LookupError(inbox_id)
         self._check_taken(account_id, attributes, None)
         self._last_contact_id += 1
-        token = uuid.uuid4().hex[:24]
-        record = ContactRecord(account_id, self._last_contact_id, token)
+        record = ContactRecord(account_id, self._last_contact_id, _token())
         self._contacts[account_id, record.contact_id] = record
         self.update_contact(record, attributes)
         if inbox is not None:
-            source_id = str(uuid.uuid4())
-            self._add_place(
-                replace(inbox, contact_id=record.contact_id, source_id=source_id, pubsub_token=token, name=record.name)
-            )
+            self.create_place(record, inbox, source_id, record.pubsub_token)
         return record
+
+    def create_place(
+        self, record: ContactRecord, inbox: Inbox, source_id: str | None = None, pubsub_token: str | None = None
+    ) -> ContactInbox:
+        """Give a contact a place at an inbox, with tokens made up where none are given."""
+        return self._add_place(
+            Contact(
+                account_id=record.account_id,
+                contact_id=record.contact_id,
+                inbox_id=inbox.inbox_id,
+                source_id=source_id or str(uuid.uuid4()),
+                pubsub_token=pubsub_token or _token(),
+                inbox_identifier=inbox.identifier,
+                website_token=inbox.website_token,
+                name=record.name,
+            )
+        )
 
     def update_contact(self, record: ContactRecord, attributes: Mapping[str, Any]) -> None:
         """Change a contact's data; free attributes are merged into what is there, as upstream does.
@@ -241,6 +245,68 @@ class State:
         self.update_contact(base, {**lacking, **free})
         return moved
 
+    # -- removing ----------------------------------------------------------------------------------------------------
+
+    def remove_conversation(self, conversation: Conversation) -> None:
+        """Remove a conversation."""
+        del self._conversations[conversation.account_id, conversation.display_id]
+        self._conversations_of[conversation.contact].remove(conversation)
+
+    def remove_contact(self, record: ContactRecord) -> None:
+        """Remove a contact with its conversations and its places; its tokens are worth nothing from then on."""
+        for conversation in self.conversations_of(record):
+            self.remove_conversation(conversation)
+        self._conversations_of.pop(record, None)
+        for place in record.places:
+            self._remove_place(place)
+        for key in UNIQUE_KEYS:
+            self._taken.pop((record.account_id, key, getattr(record, key) or ""), None)
+        del self._contacts[record.account_id, record.contact_id]
+
+    def remove_inbox(self, inbox: Inbox) -> None:
+        """Remove an inbox with its conversations; contacts stay, without their places at it."""
+        for conversation in self.conversations(inbox.account_id):
+            if conversation.inbox_id == inbox.inbox_id:
+                self.remove_conversation(conversation)
+        for record in self.contacts(inbox.account_id):
+            for place in record.places:
+                if place.identity.inbox_id == inbox.inbox_id:
+                    self._remove_place(place)
+            record.places = [place for place in record.places if place.identity.inbox_id != inbox.inbox_id]
+        self.staff.close_inbox(inbox.inbox_id)
+        self.accounts.remove_inbox(inbox)
+
+    def remove_account(self, account: Account) -> None:
+        """Remove an account with all that is in it; its users stay, without it."""
+        account_id = account.account_id
+        for record in self.contacts(account_id):
+            self.remove_contact(record)
+        for user in self.staff.of_account(account_id):
+            self.leave(user, account_id)
+        self.accounts.remove_account(account)
+
+    def remove_team(self, team: Team) -> None:
+        """Remove a team; its conversations are assigned to none."""
+        for conversation in self.conversations(team.account_id):
+            if conversation.team is team:
+                conversation.team = None
+        self.accounts.remove_team(team)
+
+    def leave(self, user: User, account_id: int) -> None:
+        """Let a user belong to an account and to its inboxes no more."""
+        self.staff.leave(user, account_id, [inbox.inbox_id for inbox in self.accounts.inboxes(account_id)])
+
+    def _remove_place(self, place: ContactInbox) -> None:
+        del self._places[place.pubsub_token]
+        if place.identity.inbox_identifier is not None:
+            del self._places_by_source[place.identity.inbox_identifier, place.identity.source_id]
+
+    def _account(self, account_id: int) -> Account:
+        account = self.accounts.account(account_id)
+        if account is None:
+            raise LookupError(account_id)
+        return account
+
     def _check_taken(self, account_id: int, attributes: Mapping[str, Any], but: ContactRecord | None) -> None:
         for key in UNIQUE_KEYS:
             if attributes.get(key) and self._taken.get((account_id, key, attributes[key]), but) is not but:
@@ -252,7 +318,8 @@ class State:
         if record is None:
             record = self._contacts[key] = ContactRecord(*key, identity.pubsub_token, identity.name)
         now_ns = self.wall_ns()
-        place = ContactInbox(len(self._places) + 1, record, identity, now_ns, now_ns)
+        self._last_place_id += 1
+        place = ContactInbox(self._last_place_id, record, identity, now_ns, now_ns)
         record.places.append(place)
         self._places[identity.pubsub_token] = place
         if identity.inbox_identifier is not None:
@@ -264,5 +331,10 @@ class State:
         conversation = Conversation(display_id, place, record, self.wall_ns())
         self._conversations[record.account_id, display_id] = conversation
         self._conversations_of.setdefault(record, []).append(conversation)
-        self._last_display_id[record.account_id] = max(display_id, self._last_display_id[record.account_id])
+        account = self._account(record.account_id)
+        account.last_display_id = max(display_id, account.last_display_id)
         return conversation
+
+
+def _token() -> str:
+    return uuid.uuid4().hex[:24]

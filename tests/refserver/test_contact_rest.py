@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from loadtest import api
+from loadtest.api import provisioning
 from tests.refserver.site import ADMIN, CONTACT, CONVERSATIONS, MEMBER, MESSAGES, OTHER, TYPING, Site, on_site
 
 MESSAGE_FIELDS = [
@@ -112,3 +115,68 @@ def test_only_the_own_questions_can_be_answered(call: api.Call) -> None:
         return status
 
     assert on_site(scenario) == 404
+
+
+COMING = provisioning.register_contact("inbox-5", "s-new", "Jane", "jane@acme.inc", "j-1", "tag")
+
+
+def test_somebody_who_comes_gets_a_place() -> None:
+    """With a token to subscribe by, under the source id it gave; agents are told of a new contact."""
+
+    async def scenario(site: Site) -> tuple[Any, Any, list[str]]:
+        listener = await site.listen(MEMBER)
+        made = json.loads(await site.done(COMING))
+        shown = json.loads(await site.done(provisioning.show_own_contact("inbox-5", "s-new")))
+        events = await listener.events()
+        await site.listen(replace(CONTACT, pubsub_token=made["pubsub_token"]))
+        return made, shown, events
+
+    made, shown, events = on_site(scenario)
+
+    assert (made, ["contact.created"]) == (shown, events)
+    assert ("s-new", "Jane", "jane@acme.inc") == tuple(made[key] for key in ("source_id", "name", "email"))
+
+
+def test_who_comes_again_is_the_same() -> None:
+    """By source id, and a contact known by identifier or address gets a place of its own."""
+
+    async def scenario(site: Site) -> list[Any]:
+        calls = (
+            COMING,
+            COMING,
+            provisioning.register_contact("inbox-6", "s-x", "Jane", "other@acme.inc", "j-1", "tag"),
+            provisioning.register_contact("inbox-6", "s-y", "Jane", "jane@acme.inc", "j-2", "tag"),
+        )
+        return [json.loads(await site.done(call)) for call in calls]
+
+    first, again, elsewhere, third = on_site(scenario)
+
+    assert first == again
+    assert (first["id"], first["id"]) == (elsewhere["id"], third["id"])
+    assert 3 == len({first["pubsub_token"], elsewhere["pubsub_token"], third["pubsub_token"]})
+
+
+def test_a_contact_lists_its_conversations() -> None:
+    """Those of this inbox."""
+
+    async def scenario(site: Site) -> list[int]:
+        await site.done(api.contact_create_conversation(CONTACT))
+        listed = await site.done(provisioning.list_own_conversations("inbox-5", CONTACT.source_id))
+        return [one["id"] for one in json.loads(listed)]
+
+    assert [3, 5] == on_site(scenario)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        provisioning.register_contact("inbox-9", "s", "Jane", "jane@acme.inc", "j-1", "tag"),
+        provisioning.show_own_contact("inbox-5", "nobody"),
+        provisioning.list_own_conversations("inbox-6", CONTACT.source_id),
+    ],
+)
+def test_what_is_not_there_is_not_found(call: api.Call) -> None:
+    """An unknown inbox or source id is 404."""
+    status, _ = on_site(lambda site: site.send(call))
+
+    assert status == 404

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from loadtest import api
+from loadtest.api import records
 from loadtest.refserver.desk import EMAIL_QUESTION
 from tests.refserver.site import ADMIN, CONTACT, MEMBER, OTHER, QUIET, Site, on_site
 
@@ -121,3 +122,28 @@ def test_a_contact_whose_address_is_known_is_not_asked() -> None:
         return await listener.events()
 
     assert on_site(scenario, replace(QUIET, email_collect=True)) == ["message.created"]
+
+
+def test_an_assignee_whose_membership_changed_is_the_same() -> None:
+    """Assigning to whom it is assigned already is told to nobody, though the user's data is other data by now."""
+
+    async def scenario(site: Site) -> list[str]:
+        await site.done(api.agent_assign_agent(ADMIN, 1, 3, MEMBER.user_id))
+        staff = site.server.state.staff
+        user = staff.user(MEMBER.user_id)
+        assert user is not None
+        staff.add_members(6, [user])
+        listener = await site.listen(ADMIN)
+        await site.done(api.agent_assign_agent(ADMIN, 1, 3, MEMBER.user_id))
+        return await listener.events()
+
+    assert [] == on_site(scenario)
+
+
+def test_labels_are_told_where_the_dialect_knows_it() -> None:
+    """conversation.updated shows them."""
+    data = told(
+        "conversation.updated", records.set_labels(MEMBER.access_token, 1, 3, ["vip", "late"]), dialect="current"
+    )
+
+    assert data["labels"] == ["vip", "late"]

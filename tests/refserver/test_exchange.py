@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from loadtest.refserver.exchange import Refused, not_found
+from loadtest.refserver.exchange import Refused, not_found, taken
+from loadtest.refserver.state import TakenError
 from tests.refserver.site import ADMIN, AGENT_MESSAGES, MEMBER, MESSAGES, Site, on_site
 
 
@@ -47,3 +48,14 @@ def test_a_refusal_says_what_is_answered() -> None:
 
     assert isinstance(refused, Refused)
     assert (404, {"error": "Resource could not be found"}) == (refused.status, refused.body)
+
+
+def test_what_another_has_is_refused_by_name() -> None:
+    """With upstream's words, and the attribute it is."""
+    refused = taken(TakenError("phone_number"))
+
+    assert (422, "Phone number has already been taken", ["phone_number"]) == (
+        refused.status,
+        refused.body["error"],
+        refused.body["attributes"],
+    )

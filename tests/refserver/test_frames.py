@@ -59,10 +59,18 @@ def test_a_frame_is_one_text_message(size: int) -> None:
             '{"identifier":"{\\"channel\\":\\"RoomChannel\\",\\"pubsub_token\\":\\"contact-1-7\\"}",'
             '"type":"confirm_subscription"}',
         ),
+        (
+            frames.disconnect("server_restart", reconnect=True),
+            '{"type":"disconnect","reason":"server_restart","reconnect":true}',
+        ),
+        (
+            frames.disconnect("unauthorized", reconnect=False),
+            '{"type":"disconnect","reason":"unauthorized","reconnect":false}',
+        ),
     ],
 )
 def test_control_frames_are_rails_byte_for_byte(frame: bytes, text: str) -> None:
-    """Welcome, ping and confirmation are the texts measured on Rails."""
+    """Welcome, ping, confirmation and disconnect are the texts measured on Rails."""
     assert frames.text_frame(text.encode()) == frame
 
 

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from loadtest.clock import VirtualClock
 from loadtest.directory import Role
 from loadtest.refserver.presence import Presence
+from loadtest.refserver.rooms import Subscription
+from tests.refserver.site import CONTACT
+from tests.refserver.test_rooms import Tape
 
 
 @pytest.fixture
@@ -105,3 +108,38 @@ def test_whoever_beat_within_the_expiry_is_online(steps: list[tuple[int, float]]
         expected = {str(user) for user, at_ns in last_ns.items() if clock.now_ns() - at_ns <= 20_000_000_000}
 
         assert expected == set(told(presence, "agent")["users"])
+
+
+@pytest.mark.parametrize(
+    ("beat_s", "asked_s", "is_shown"), [(0.9, 20.95, True), (0.1, 21.0, False), (0.0, 20.99, True)]
+)
+def test_whole_seconds_blur_the_expiry_as_upstreams_do(
+    clock: VirtualClock, presence: Presence, beat_s: float, asked_s: float, is_shown: bool
+) -> None:
+    """Scores and the question are cut to whole seconds: 20 s lasts from 20 to 21 s."""
+    presence.whole_seconds = True
+    clock.advance(beat_s)
+    presence.beat(1, "agent", 3)
+    clock.advance(asked_s - beat_s)
+
+    assert ("3" in told(presence, "agent")["users"]) is is_shown
+
+
+def test_who_is_online_can_be_asked(clock: VirtualClock, presence: Presence) -> None:
+    """By role and account, until the last beat has expired."""
+    presence.beat(1, "contact", 7)
+    online = [
+        presence.is_online(1, "contact", 7),
+        presence.is_online(1, "agent", 7),
+        presence.is_online(2, "contact", 7),
+    ]
+    clock.advance(91)
+
+    assert ([True, False, False], False) == (online, presence.is_online(1, "contact", 7))
+
+
+def test_a_beat_is_answered_by_its_subscriptions_role_and_account(presence: Presence) -> None:
+    """The answer is what identities of that role and account are told."""
+    subscription = Subscription("i", CONTACT, 1, Tape())
+
+    assert presence.update(1, "contact") is presence.answer(subscription)

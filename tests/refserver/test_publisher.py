@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from loadtest import api
 from loadtest.api import Call
 from loadtest.contract import EVENTS
 from loadtest.directory import Directory
+from loadtest.refserver.rooms import Broadcast, Subscription, deliver_now
 from tests.refserver.site import (
     ACCOUNT,
     ADMIN,
@@ -482,3 +483,26 @@ def test_an_agent_outside_the_inbox_hears_of_contacts_alone() -> None:
 
     assert OUTSIDER.inbox_ids == (6,)
     assert {"contact.created", "contact.updated"} == heard
+
+
+def test_a_broadcast_says_who_caused_it_and_whom_it_is_about() -> None:
+    """What delivers is told the actor, the contact the conversation is held with, and whether it is private."""
+    told: list[tuple[str, str, int, bool]] = []
+
+    def deliver(broadcast: Broadcast, audience: Sequence[Subscription]) -> int:
+        told.append((broadcast.event, broadcast.actor, broadcast.contact_id, broadcast.private))
+        return deliver_now(broadcast, audience)
+
+    async def scenario() -> None:
+        async with serving(deliver=deliver) as site:
+            await site.done(api.contact_send_message(CONTACT, 3, "hi", "e"))
+            await site.done(api.agent_send_message(MEMBER, 1, 3, "note", "f", private=True))
+            await site.done(api.agent_update_contact(MEMBER, 1, CONTACT.contact_id, {"name": "Clea"}))
+
+    asyncio.run(scenario())
+
+    assert [
+        ("message.created", "contact:10", 10, False),
+        ("message.created", "agent:2", 10, True),
+        ("contact.updated", "agent:2", 0, False),
+    ] == told

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
 from loadtest import api
 from loadtest.api import Call
+from loadtest.refserver.rest import ENDPOINTS
 from tests.refserver.site import ADMIN, CONTACT, MEMBER, OTHER, Site, on_site
 
 QUESTION = api.agent_send_message(MEMBER, 1, 3, "Your address?", "q", content_type="input_email")
@@ -31,9 +33,23 @@ CALLS = (
 )
 
 
-def test_every_endpoint_of_the_toolkit_is_served() -> None:
-    """There is a call in this test for each endpoint the toolkit knows."""
+def test_every_endpoint_of_a_run_is_served() -> None:
+    """There is a call in this test for each endpoint that a run's users call."""
     assert set(api.ENDPOINTS) == {call.endpoint for call in CALLS}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_every_endpoint_of_the_toolkit_has_a_route(endpoint: api.Endpoint) -> None:
+    """A call with no token and ids that are not there is answered by its own handler, in JSON."""
+    ids = dict.fromkeys(re.findall(r"\{(\w+)\}", endpoint.path), 99)
+
+    async def scenario(site: Site) -> tuple[int, bytes]:
+        return await site.send(endpoint.call(ids, {}))
+
+    status, body = on_site(scenario)
+
+    assert status in (400, 401, 404, 422)
+    assert {"error", "errors"} & set(json.loads(body))
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.endpoint.name)

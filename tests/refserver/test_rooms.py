@@ -106,3 +106,16 @@ def test_every_delivery_passes_the_seam() -> None:
     rooms.broadcast(Broadcast.of("e", {}, 1, text="mark"), [MEMBER.pubsub_token, CONTACT.pubsub_token])
 
     assert (seen, rooms.deliveries) == ([("e", "mark", "agent", 2), ("e", "mark", "contact", 10)], 1)
+
+
+def test_everybody_is_every_subscription_once() -> None:
+    """Who hears two streams is one subscription all the same; who left is told apart and is none."""
+    rooms = Rooms()
+    both = Subscription("a", MEMBER, 1, Tape(), hears_account=True)
+    again, left = Subscription("b", MEMBER, 1, Tape()), Subscription("c", CONTACT, 1, Tape())
+    for subscription in (both, again, left):
+        rooms.join(subscription)
+    rooms.leave(left)
+
+    assert [both, again] == list(rooms.everybody())
+    assert [False, False, True] == [subscription.has_left for subscription in (both, again, left)]

@@ -1,6 +1,7 @@
 """Settings: defaults by dialect, their form as arguments, and refusals."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,12 +26,17 @@ seconds = st.floats(0.001, 1e6)
         host_address=st.sampled_from(["127.0.0.1", "::1", "0.0.0.0"]),
         port=st.integers(0, 65535),
         dialect=st.sampled_from(["seed", "current"]),
+        faults=st.sampled_from(["", "none", "loss[contact]=2%,delay=normal(100ms,20ms)@5s..10s"]),
+        truth_path=st.none() | st.sampled_from(["t", "-t", "a b/t"]),
         agent_expiry_s=st.none() | seconds,
         contact_expiry_s=st.none() | seconds,
         ping_interval_s=seconds,
         identities_path=st.none() | st.sampled_from(["ids.jsonl", "-odd name"]),
         exit_on_stdin_eof=st.booleans(),
         email_collect=st.booleans(),
+        platform_token_path=st.none() | st.sampled_from(["token", "-odd name"]),
+        rate_limit=st.none() | st.integers(1, 10_000),
+        rate_period_s=seconds,
     )
 )
 def test_arguments_say_all_settings(settings: ServerSettings) -> None:
@@ -64,6 +70,9 @@ def test_a_given_expiry_overrides_the_dialect() -> None:
         ("agent_expiry_s", 0.0, "--agent-expiry"),
         ("contact_expiry_s", float("nan"), "--contact-expiry"),
         ("ping_interval_s", float("inf"), "--ping-interval"),
+        ("rate_limit", 0, "--rate-limit"),
+        ("rate_period_s", 0.0, "--rate-period"),
+        ("faults", "lss=1%", "--faults, term 1, 'lss=1%', at character 1"),
     ],
 )
 def test_a_wrong_value_names_its_option(field: str, value: Any, option: str) -> None:
@@ -72,3 +81,18 @@ def test_a_wrong_value_names_its_option(field: str, value: Any, option: str) -> 
         ServerSettings(**{field: value})
 
     assert option == caught.value.where
+
+
+def test_the_platform_token_is_read_from_its_file(tmp_path: Path) -> None:
+    """It is no part of the settings, so that it stands in no argument; a file that everybody may read is refused."""
+    path = tmp_path / "token"
+    path.write_text("canary\n")
+    path.chmod(0o600)
+    settings = ServerSettings(platform_token_path=str(path))
+
+    assert ("canary", None) == (settings.platform_token(), ServerSettings().platform_token())
+    assert "canary" not in " ".join([*settings.to_argv(), repr(settings)])
+
+    path.chmod(0o644)
+    with pytest.raises(UsageError, match="chmod"):
+        settings.platform_token()

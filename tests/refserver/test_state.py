@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from loadtest.refserver.accounts import TEAMS_PER_ACCOUNT
 from loadtest.refserver.records import INCOMING, ContactInbox, ContactRecord
-from loadtest.refserver.state import TEAMS_PER_ACCOUNT, State, TakenError
+from loadtest.refserver.state import State, TakenError
 from tests.refserver.site import CONTACT, DIRECTORY, FOREIGN, MEMBER, OTHER, STRANGER
 
 
@@ -153,3 +154,67 @@ def test_a_second_merge_moves_what_the_first_brought(state: State) -> None:
     moved = state.merge_contacts(last, base)
 
     assert {3, 4} == {conversation.display_id for conversation in moved}
+
+
+def test_a_removed_contact_leaves_nothing(state: State) -> None:
+    """Its conversations, places and addresses are free again, and others stay."""
+    record = contact_of(state, CONTACT)
+    state.update_contact(record, {"email": "cleo@acme.inc"})
+    state.remove_contact(record)
+
+    assert (None, None, None) == (
+        state.contact(1, CONTACT.contact_id),
+        state.conversation(1, 3),
+        state.contact_by_pubsub_token(CONTACT.pubsub_token),
+    )
+    assert state.place("inbox-5", "s-10") is None
+    assert state.create_contact(1, 5, {"name": "Cleo", "email": "cleo@acme.inc"}).email == "cleo@acme.inc"
+    assert state.conversation(2, 3) is not None
+
+
+def test_a_removed_inbox_takes_its_conversations(state: State) -> None:
+    """Contacts stay, without a place there, and nobody is a member of it."""
+    inbox = state.accounts.inbox(1, 5)
+    assert inbox is not None
+    state.remove_inbox(inbox)
+
+    assert (None, None) == (state.conversation(1, 3), state.place("inbox-5", "s-10"))
+    assert [[], [4]] == [
+        [place.identity.inbox_id for place in state.contacts(1)[0].places],
+        [one.display_id for one in state.conversations(1)],
+    ]
+    assert [] == state.staff.members(5)
+
+
+def test_a_removed_account_takes_all_that_is_in_it(state: State) -> None:
+    """Users stay, in their other accounts; other accounts are as they were."""
+    account = state.accounts.account(1)
+    assert account is not None
+    state.remove_account(account)
+
+    assert ([], [], False) == (state.contacts(1), state.conversations(1), state.has_account(1))
+    assert (None, [2]) == (state.agent(1, MEMBER.user_id), [one.account_id for one in state.accounts.accounts()])
+    assert [4, 5] == sorted(user.agent.user_id for user in state.staff.of_account(2))
+    assert state.conversation(2, 3) is not None
+
+
+def test_a_removed_team_is_assigned_to_nothing(state: State) -> None:
+    """Its conversations have none."""
+    conversation, team = state.conversation(1, 3), state.team(1, 1)
+    assert conversation is not None
+    assert team is not None
+    conversation.team = team
+    state.remove_team(team)
+
+    assert (None, None) == (conversation.team, state.team(1, 1))
+
+
+def test_a_contact_can_get_a_place_at_another_inbox(state: State) -> None:
+    """With tokens of its own there."""
+    inbox = state.accounts.inbox(1, 6)
+    assert inbox is not None
+    place = state.create_place(contact_of(state, CONTACT), inbox, "s-new")
+
+    assert place is state.place("inbox-6", "s-new")
+    assert contact_of(state, CONTACT) is place.contact
+    assert place.pubsub_token not in (CONTACT.pubsub_token, "")
