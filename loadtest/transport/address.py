@@ -34,9 +34,11 @@ def cable_endpoint(
     cable_path: str = "/cable",
     client: Literal["official", "seed"] | str = "official",
     origin: str | None = None,
+    subprotocols: Sequence[str] | None = None,
     ca_file: str | None = None,
     headers: Sequence[tuple[str, str]] = (),
     connect_timeout_s: float = 10.0,
+    source_addresses: Sequence[str] = (),
     where: str = "--host",
 ) -> Endpoint:
     """Make the cable's endpoint out of an installation's base URL.
@@ -46,10 +48,12 @@ def cable_endpoint(
             ends in ``cable_path`` is taken as the cable itself. User and password in it become an Authorization header.
         cable_path: where the cable is mounted below the base.
         client: ``official`` sends the Origin of the base URL and the official client's subprotocols, ``seed`` neither.
-        origin: sent as the Origin instead of the one derived, with either client.
+        origin: sent as the Origin instead of the one derived, with either client; empty sends none.
+        subprotocols: offered instead of those of ``client``; None leaves it to that.
         ca_file: PEM file of the authorities to trust in place of the system's.
         headers: further handshake headers.
         connect_timeout_s: bound on name resolution, TCP, TLS and upgrade together, in seconds.
+        source_addresses: local addresses to connect from, in turn; empty leaves it to the kernel.
         where: the option or key the URL came from, for the error's text.
 
     Raises:
@@ -63,7 +67,7 @@ def cable_endpoint(
         raise UsageError(f"unknown client {client!r}", where="--client", remedy=f"Choose one of {', '.join(CLIENTS)}")
     if not connect_timeout_s > 0:
         raise UsageError(f"a connect timeout of {connect_timeout_s} s", where=where, remedy="Give more than 0 seconds")
-    sent_origin = origin
+    sent_origin = origin or None
     if origin is None and client == "official":
         sent_origin = f"{'https' if secure else 'http'}://{authority}"
     for name, value in [("Origin", sent_origin or ""), *headers]:
@@ -74,11 +78,16 @@ def cable_endpoint(
     return Endpoint(
         url=f"{'wss' if secure else 'ws'}://{authority}{_cable_path(parts.path, cable_path)}",
         origin=sent_origin,
-        subprotocols=(PROTOCOL, UNSUPPORTED) if client == "official" else (),
+        subprotocols=_offered(client) if subprotocols is None else tuple(subprotocols),
         ssl_context=verifying_context(ca_file) if secure else None,
         headers=tuple(headers),
         connect_timeout_s=connect_timeout_s,
+        source_addresses=tuple(source_addresses),
     )
+
+
+def _offered(client: str) -> tuple[str, ...]:
+    return (PROTOCOL, UNSUPPORTED) if client == "official" else ()
 
 
 def verifying_context(ca_file: str | None = None) -> ssl.SSLContext:

@@ -14,13 +14,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 from loadtest.errors import TransportError
-from loadtest.transport.interface import Closed, Handler
+from loadtest.transport.interface import Closed, Handler, ReadLags
 from loadtest.transport.names import SockAddr
 from loadtest.transport.scanner import FrameScanner, encode_text
+from loadtest.transport.stamped import StampedReads
 from loadtest.transport.tls import TlsStream
 
 PEER_CLOSE_TIMEOUT_S = 2.0
 """How long a peer that has sent or caused a close frame may take to close TCP, which is its part (RFC 6455, 7.1.1)."""
+
+READ_BYTES = 16 * 1024
+"""One read a socket and turn, so that a flooded socket does not keep the others waiting."""
 
 READABLE = select.EPOLLIN
 WRITABLE = select.EPOLLOUT
@@ -37,13 +41,7 @@ class Timer(Protocol):
 
 
 class Loop(Protocol):
-    """What a connection needs of its poller.
-
-    Attributes:
-        bytes: received by all connections; each adds its own.
-    """
-
-    bytes: int
+    """What a connection needs of its poller."""
 
     def watch(self, fd: int, events: int) -> None:
         """Report ``events`` of a registered descriptor from now on."""
@@ -71,6 +69,12 @@ class WebSocket:
         address: the peer's, as the socket module gives it.
         subprotocol: chosen by the server.
         tls: the encrypted stream, its handshake done, or None.
+        lags: told how late reads were, where the socket was asked for the kernel's stamps, else None.
+
+    Attributes:
+        recv: reads bytes, as the socket's.
+        scanner: takes them apart.
+        is_bare: whether what is read goes to the scanner as it is.
     """
 
     __slots__ = (
@@ -81,12 +85,14 @@ class WebSocket:
         "_handler",
         "_loop",
         "_out",
-        "_receive_into",
-        "_scanner",
         "_sock",
+        "_stamped",
         "_subprotocol",
         "_timer",
         "_tls",
+        "is_bare",
+        "recv",
+        "scanner",
     )
 
     def __init__(
@@ -98,14 +104,17 @@ class WebSocket:
         *,
         subprotocol: str | None = None,
         tls: TlsStream | None = None,
+        lags: ReadLags | None = None,
     ) -> None:
         sock.setblocking(False)
         self._sock = sock
         self._fd = sock.fileno()
-        self._receive_into = sock.recv_into
+        self._stamped = None if lags is None else StampedReads(sock, lags)
+        self.recv = sock.recv if self._stamped is None else self._stamped.recv
+        self.is_bare = tls is None and lags is None
         self._loop = loop
         self._handler: Handler | None = handler
-        self._scanner = FrameScanner(handler, self)
+        self.scanner = FrameScanner(handler, self)
         self._tls = tls
         self._address = address
         self._subprotocol = subprotocol
@@ -162,10 +171,15 @@ class WebSocket:
             ValueError: a code or reason that may not stand in a close frame.
         """
         if self.is_open:
-            self._scanner.start_close(code, reason)
+            self.scanner.start_close(code, reason)
             if self._fd >= 0:  # sending the close frame may have found the connection gone
                 self._closing = self._by_us = True
                 self._arm(timeout_s)
+
+    def pause(self) -> None:
+        """Read nothing any more, as a process that was stopped: what comes waits in the kernel until it is full."""
+        if self._fd >= 0:
+            self._loop.watch(self._fd, 0)
 
     def abort(self) -> None:
         """Cut the connection at once, without a close frame; ``on_closed`` is called before this returns."""
@@ -192,35 +206,42 @@ class WebSocket:
         if self._timer is None:
             self._arm(PEER_CLOSE_TIMEOUT_S)
 
-    def receive(self, buffer: bytearray, plain: bytearray) -> int:
+    def receive(self) -> int:
         """Read once and hand on what came: the poller's call, in the hub.
 
         Returns:
             The number of messages handed on.
         """
         try:
-            size = self._receive_into(buffer)
+            data = self.recv(READ_BYTES)
         except BlockingIOError:
             return 0
         except OSError:
-            size = 0  # reset or timed out: the same as an end without a close frame
+            data = b""  # reset or timed out: the same as an end without a close frame
         arrival_ns = time.monotonic_ns()
-        if size == 0:
-            count = self._scanner.feed(buffer, 0, arrival_ns)
+        return self.take(data, arrival_ns)
+
+    def take(self, data: bytes, arrival_ns: int) -> int:
+        """Hand on what a read gave; nothing is the end of the stream.
+
+        Returns:
+            The number of messages handed on.
+        """
+        if not data:
+            count = self.scanner.feed(b"", arrival_ns)
             self._finish(arrival_ns, by_us=False)
             return count
-        self._loop.bytes += size
         if self._tls is None:
-            return self._scanner.feed(buffer, size, arrival_ns)
-        return self._decrypt(self._tls, memoryview(buffer)[:size], plain, arrival_ns)
+            return self._hand_on(data, arrival_ns)
+        return self._decrypt(self._tls, data, arrival_ns)
 
     def hold(self, data: bytes, arrival_ns: int) -> None:
         """Keep what came behind the handshake's answer until the first read or :meth:`deliver_held`."""
-        self._scanner.hold(data, arrival_ns)
+        self.scanner.hold(data, arrival_ns)
 
     def deliver_held(self) -> int:
         """Hand on what came with the handshake's answer, unless a read has done so."""
-        return self._scanner.feed(b"", 0, 0)
+        return self.scanner.feed(b"", 0)
 
     def flush(self) -> None:
         """The kernel takes more: send what is queued."""
@@ -238,20 +259,27 @@ class WebSocket:
         """Drop a connection inherited over a fork: it is the parent's, whose copy stays open."""
         self._fd = -1
         self._sock.close()
-        self._scanner.release()
+        self.scanner.release()
 
-    def _decrypt(self, tls: TlsStream, data: memoryview, plain: bytearray, arrival_ns: int) -> int:
+    def _hand_on(self, data: bytes, arrival_ns: int) -> int:
+        """Hand on the messages in plain bytes, where reads are stamped with what that tells."""
+        if self._stamped is None:
+            return self.scanner.feed(data, arrival_ns)
+        is_last = self._tls is None or self._tls.is_drained
+        return self._stamped.feed(self.scanner, data, arrival_ns, is_last=is_last)
+
+    def _decrypt(self, tls: TlsStream, data: bytes, arrival_ns: int) -> int:
         tls.receive(data)
         count = 0
         try:
             while self._fd >= 0:
-                size = tls.read_into(plain)
-                if size is None:
+                text = tls.read()
+                if text is None:
                     break
-                if size == 0:
+                if not text:
                     self._finish(arrival_ns, by_us=False)
                     break
-                count += self._scanner.feed(plain, size, arrival_ns)
+                count += self._hand_on(text, arrival_ns)
         except ssl.SSLError as error:
             self._tls_failed(error, arrival_ns)
         if self._fd >= 0 and (answer := tls.outgoing()):
@@ -293,14 +321,14 @@ class WebSocket:
             return
         handler, self._handler = self._handler, None
         assert handler is not None
-        code, reason = self._scanner.eof()
+        code, reason = self.scanner.eof()
         closed = Closed(
             code, reason, self._by_us if self._closing else by_us, time.monotonic_ns() if at_ns is None else at_ns
         )
         self._loop.forget(self._fd)
         self._fd = -1
         self._sock.close()
-        self._scanner.release()
+        self.scanner.release()
         self._out = self._tls = None
         if self._timer is not None:
             self._timer.stop()

@@ -27,14 +27,14 @@ import gevent.monkey
 import gevent.socket
 
 from loadtest.errors import TransportError
-from loadtest.transport.connection import READABLE, WRITABLE, Timer, WebSocket
+from loadtest.transport.connection import READ_BYTES, READABLE, WRITABLE, Timer, WebSocket
 from loadtest.transport.handshake import OpeningHandshake, shown_address, split_url
-from loadtest.transport.interface import Endpoint, Handler
+from loadtest.transport.interface import Endpoint, Handler, ReadLags
 from loadtest.transport.names import AddressBook, SockAddr
+from loadtest.transport.scanner import COMMON
+from loadtest.transport.sources import bind_source
+from loadtest.transport.stamped import Share, ask_for_stamps
 from loadtest.transport.tls import TlsStream
-
-READ_BYTES = 16 * 1024
-"""One read a socket and turn, so that a flooded socket does not keep the others waiting."""
 
 _FRAMES_A_TURN = 2048  # a few ms of work: beyond it the rest of the batch waits for the next turn
 _READ = 1  # what a gevent io watcher calls readable
@@ -49,27 +49,36 @@ class Poller:
     Args:
         batch: most ready sockets served a turn.
         on_handler_error: called in the hub with an exception that a handler raised; that connection is cut.
+        lags: told how long the kernel had held what was read; None asks for no stamps.
+        stamps: on which share of the connections, 0 to 1, the kernel stamps what it receives.
 
     Attributes:
+        stamped: connections opened whose reads are stamped.
         turns: how often the hub has called.
         frames: messages handed on.
-        bytes: received, before decryption.
         max_batch: most sockets found ready in a turn.
         handler_errors: exceptions that handlers raised.
     """
 
-    def __init__(self, *, batch: int = 256, on_handler_error: Callable[[Exception], None] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        batch: int = 256,
+        on_handler_error: Callable[[Exception], None] | None = None,
+        lags: ReadLags | None = None,
+        stamps: float = 0.0,
+    ) -> None:
         self.batch = batch
         self.turns = 0
         self.frames = 0
-        self.bytes = 0
         self.max_batch = 0
         self.handler_errors = 0
+        self.stamped = 0
         self._on_handler_error = on_handler_error or _Printed()
+        self._lags = lags
+        self._stamps = Share(0.0 if lags is None else stamps)
         self._sockets: dict[int, WebSocket] = {}
         self._left_over: list[tuple[int, int]] = []
-        self._buffer = bytearray(READ_BYTES)
-        self._plain = bytearray(READ_BYTES)
         self._addresses = AddressBook(_lookup, gevent.lock.RLock())
         self._pid = 0
         self._epoll: Any = None
@@ -92,15 +101,24 @@ class Poller:
 
         Raises:
             TransportError: ``dns``, ``refused``, ``timeout``, ``reset``, ``unreachable``, ``tls``, ``http_<status>``,
-                ``subprotocol``, ``handshake``; ``no_files`` and ``no_ports`` when this machine is out of descriptors
-                or local ports.
+                ``subprotocol``, ``handshake``; ``no_files``, ``no_ports`` and ``source_address`` when this machine is
+                out of descriptors or local ports, or does not have an address to connect from.
         """
         self._own()
-        opening = _Opening(endpoint, self._addresses)
+        opening = _Opening(endpoint, self._addresses, stamp=self._stamps.take())
         opening.run()
         raw = gevent.monkey.get_original("socket", "socket")
         sock = raw(opening.family, socket.SOCK_STREAM, 0, opening.sock.detach())
-        connection = WebSocket(self, handler, sock, opening.address, subprotocol=opening.subprotocol, tls=opening.tls)
+        self.stamped += opening.stamped
+        connection = WebSocket(
+            self,
+            handler,
+            sock,
+            opening.address,
+            subprotocol=opening.subprotocol,
+            tls=opening.tls,
+            lags=self._lags if opening.stamped else None,
+        )
         self._epoll.register(connection.fileno(), READABLE)
         if not self._sockets:
             self._watcher.start(self._turn)
@@ -151,25 +169,45 @@ class Poller:
         self.turns += 1
         if len(ready) > self.max_batch:
             self.max_batch = len(ready)
-        connection_of = self._sockets.get
-        buffer, plain = self._buffer, self._plain
-        frames = served = 0
-        for fd, events in ready:
-            served += 1
+        self._left_over = []
+        connection_of, monotonic_ns = self._sockets.get, time.monotonic_ns
+        frames = 0
+        for place, (fd, events) in enumerate(ready, 1):
             connection = connection_of(fd)
             if connection is None:
                 continue
             try:
-                if events & WRITABLE:
-                    connection.flush()
-                if events != WRITABLE:
-                    frames += connection.receive(buffer, plain)
+                if events != READABLE or not connection.is_bare:
+                    if events & WRITABLE:
+                        connection.flush()
+                    if events != WRITABLE:
+                        frames += connection.receive()
+                else:  # nearly all: spelt out, since calls would cost a sixth of it (tests/bench)
+                    try:
+                        data = connection.recv(READ_BYTES)
+                    except OSError:
+                        frames += connection.receive()  # asks again what it is
+                        continue
+                    arrival_ns = monotonic_ns()
+                    scanner = connection.scanner
+                    size = len(data)
+                    if (
+                        size > 4
+                        and data[0] == COMMON
+                        and data[1] == 126
+                        and ((data[2] << 8) | data[3]) + 4 == size
+                        and not scanner.slow
+                    ):
+                        scanner.on_text(data, 4, size, arrival_ns)
+                        frames += 1
+                    else:
+                        frames += connection.take(data, arrival_ns)
             except Exception as error:
                 self.report(error)
                 connection.abort()
             if frames >= _FRAMES_A_TURN:
+                self._left_over = ready[place:]
                 break
-        self._left_over = ready[served:]
         self.frames += frames
 
     def _deliver_held(self, connection: WebSocket) -> None:
@@ -208,21 +246,25 @@ class _Opening:
         "_book",
         "_endpoint",
         "_stage",
+        "_stamp",
         "_uri",
         "address",
         "arrival_ns",
         "family",
         "rest",
         "sock",
+        "stamped",
         "subprotocol",
         "tls",
     )
 
-    def __init__(self, endpoint: Endpoint, book: AddressBook) -> None:
+    def __init__(self, endpoint: Endpoint, book: AddressBook, *, stamp: bool) -> None:
         self._endpoint = endpoint
         self._uri = split_url(endpoint.url)
         self._book = book
         self._stage = "resolving the name"
+        self._stamp = stamp
+        self.stamped = False
         self.sock: Any = None
         self.family = socket.AF_INET
         self.address: SockAddr = ()
@@ -263,6 +305,8 @@ class _Opening:
         for index, (self.family, self.address) in enumerate(addresses):
             try:
                 self.sock = gevent.socket.socket(self.family, socket.SOCK_STREAM)
+                bind_source(self.sock, self.family, self._endpoint.source_addresses)
+                self.stamped = self._stamp and ask_for_stamps(self.sock)
                 left_s = deadline_s - time.monotonic()
                 self.sock.settimeout(max(left_s, 0.0) / (len(addresses) - index) or None)
                 self.sock.connect(self.address)
@@ -323,12 +367,11 @@ class _Opening:
         if not data:
             return None
         tls.receive(data)
-        buffer = bytearray(READ_BYTES)
         plain = b""
-        while (size := tls.read_into(buffer)) is not None:
-            if size == 0:
+        while (text := tls.read()) is not None:
+            if not text:
                 return plain or None
-            plain += buffer[:size]
+            plain += text
         return plain
 
     def _received(self) -> bytes:
@@ -361,7 +404,7 @@ class _Opening:
         if error.errno in (errno.EMFILE, errno.ENFILE):
             return self._error("no_files", f"{detail}; raise the limit with ulimit -n, or use more workers")
         if error.errno == errno.EADDRNOTAVAIL:
-            return self._error("no_ports", f"{detail}; this address has no local port left towards the target")
+            return self._error("no_ports", f"{detail}; no local port is left towards the target: add --source-address")
         return self._error("unreachable", detail)
 
     def _error(self, kind: str, detail: str) -> TransportError:

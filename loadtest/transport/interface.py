@@ -18,6 +18,7 @@ class Endpoint:
         ssl_context: the one shared, verifying context; needed for ``wss://``.
         headers: further handshake headers; may hold secrets, so it is left out of ``repr``.
         connect_timeout_s: bound on name resolution, TCP, TLS and upgrade together.
+        source_addresses: local addresses to connect from, in turn; empty leaves it to the kernel.
     """
 
     url: str
@@ -26,6 +27,7 @@ class Endpoint:
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     connect_timeout_s: float = 10.0
+    source_addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +50,15 @@ class Closed:
 class Handler(Protocol):
     """What a transport calls as things arrive: in the hub, so it must neither block nor switch greenlets."""
 
-    def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
-        """A whole text message stands in ``data[start:end]``, valid only during the call.
+    def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
+        """A whole text message stands in ``data[start:end]``.
 
         Args:
-            data: the receive buffer.
+            data: what was read, or put together from several reads.
             start: first byte of the message.
             end: one past its last byte.
             arrival_ns: monotonic time at which the read that completed it returned, before any parsing.
+            lag_ns: how long the kernel had held the message by then, where that is known exactly; else not given.
         """
 
     def on_protocol_error(self, kind: str, detail: str, arrival_ns: int) -> None:
@@ -63,6 +66,16 @@ class Handler(Protocol):
 
     def on_closed(self, closed: Closed) -> None:
         """The connection is gone; called exactly once, nothing follows."""
+
+
+class ReadLags(Protocol):
+    """Takes what kernel receive stamps tell of reads; called in the hub."""
+
+    def exact(self, read_ns: int, lag_ns: int) -> None:
+        """A read held one message, which the kernel had held for ``lag_ns`` at the monotonic time ``read_ns``."""
+
+    def at_least(self, frames: int, read_ns: int, lag_ns: int) -> None:
+        """A read held so many messages, the newest of which the kernel had held for ``lag_ns``; the others longer."""
 
 
 class Socket(Protocol):
@@ -92,6 +105,9 @@ class Socket(Protocol):
 
     def close(self, code: int = 1000, reason: str = "", timeout_s: float = 2.0) -> None:
         """Begin the close handshake; ``on_closed`` comes when the peer answers or ``timeout_s`` is over."""
+
+    def pause(self) -> None:
+        """Read nothing any more, as a process that was stopped; only the connection's end is still seen."""
 
     def abort(self) -> None:
         """Cut the connection at once, without a close frame."""

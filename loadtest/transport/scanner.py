@@ -29,7 +29,9 @@ ABNORMAL_CLOSURE = 1006
 NO_STATUS = 1005
 
 _SHORT_BYTES = 65_535  # the longest frame of the short way, which does not look at the limit
-_COMMON = 0x81  # FIN, no reserved bit, text
+COMMON = 0x81
+"""First byte of the common frame: FIN, no reserved bit, text."""
+
 _OPCODES = frozenset(int(opcode) for opcode in Opcode)
 _KIND_BY_CODE = {1002: "frame", 1007: "encoding", 1009: "too_big", 1011: "parser"}
 
@@ -62,17 +64,22 @@ class FrameScanner:
         handler: told of text and of broken rules.
         peer: sends the replies.
         max_message_bytes: longest message taken, at least 65,535.
+
+    Attributes:
+        on_text: the handler's.
+        slow: whether something is kept or judged, so that every read has to come through :meth:`feed`. While it is
+            unset a reader may hand a read that is one common frame to :attr:`on_text` itself.
     """
 
-    __slots__ = ("_handler", "_held", "_judge", "_need", "_on_text", "_peer", "_slow", "_tail", "max_message_bytes")
+    __slots__ = ("_handler", "_held", "_judge", "_need", "_peer", "_tail", "max_message_bytes", "on_text", "slow")
 
     def __init__(self, handler: Handler, peer: Peer, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         if max_message_bytes < _SHORT_BYTES:
             raise ValueError(f"max_message_bytes must be at least {_SHORT_BYTES}, not {max_message_bytes}")
         self._handler: Handler | None = handler
-        self._on_text = handler.on_text
+        self.on_text = handler.on_text
         self._peer: Peer | None = peer
-        self._slow = False  # something is kept or judged: the short way is closed
+        self.slow = False
         self._held: tuple[bytes, int] | None = None
         self._tail: bytearray | None = None
         self._need = 0
@@ -82,51 +89,71 @@ class FrameScanner:
     def hold(self, data: bytes, arrival_ns: int) -> None:
         """Keep bytes that came with the handshake's answer until the first :meth:`feed`."""
         self._held = (data, arrival_ns)
-        self._slow = True
+        self.slow = True
 
-    def feed(self, data: bytes | bytearray, size: int, arrival_ns: int) -> int:
+    def feed(self, data: bytes, arrival_ns: int) -> int:
         """Take what was read and hand on every message it completes.
 
+        Messages of one read arrive a nanosecond apart, so that their order is kept wherever arrivals are compared.
+
         Args:
-            data: the receive buffer, read during this call only.
-            size: how many of its bytes are new.
+            data: the bytes that were read.
             arrival_ns: monotonic time at which the read returned.
 
         Returns:
             The number of text messages handed on.
         """
-        if not self._slow and size >= 4 and data[0] == _COMMON:
-            length = data[1]
-            if length == 126:
-                if ((data[2] << 8) | data[3]) + 4 == size:
-                    self._on_text(data, 4, size, arrival_ns)
-                    return 1
-            elif length < 126 and length + 2 == size:
-                self._on_text(data, 2, size, arrival_ns)
-                return 1
-        return self._scan(data, size, arrival_ns)
+        return 1 if self.feed_alone(data, arrival_ns) else self._scan(data, arrival_ns)
 
-    def _scan(self, data: bytes | bytearray, size: int, arrival_ns: int) -> int:
+    def feed_alone(self, data: bytes, arrival_ns: int, lag_ns: int = -1) -> bool:
+        """Hand on what was read if it is one common frame and nothing else.
+
+        Args:
+            data: the bytes that were read.
+            arrival_ns: monotonic time at which the read returned.
+            lag_ns: how long the kernel had held them by then; negative where that is not known.
+
+        Returns:
+            Whether it was; otherwise nothing was taken.
+        """
+        size = len(data)
+        if self.slow or size < 4 or data[0] != COMMON:
+            return False
+        length = data[1]
+        start = 2
+        if length == 126:
+            length = (data[2] << 8) | data[3]
+            start = 4
+        elif length > 126:
+            return False
+        if start + length != size:
+            return False
+        self.on_text(data, start, size, arrival_ns, lag_ns)
+        return True
+
+    def _scan(self, data: bytes, arrival_ns: int) -> int:
         """The long way: whatever was kept before, several frames, a partial one at the end, frames to judge."""
         count = 0
-        if self._slow:
+        if self.slow:
             if self._handler is None:
                 return 0
             if self._held is not None:
                 held, held_ns = self._held
                 self._held = None
-                count += self._scan(held, len(held), held_ns)
+                count += self._scan(held, held_ns)
+                arrival_ns -= count  # those have stamps of their own
             if self._tail is not None:
-                self._tail += data if len(data) == size else data[:size]
+                self._tail += data
                 if len(self._tail) < self._need:
                     return count
-                data, size = self._tail, len(self._tail)
+                data = bytes(self._tail)
                 self._tail = None
         self._update_slow()
+        size = len(data)
         position = need = 0
         while position < size and self._handler is not None:
-            if not self._slow:
-                served, position = self._common_run(data, position, size, arrival_ns)
+            if not self.slow:
+                served, position = self._common_run(data, position, size, arrival_ns + count)
                 count += served
                 if position == size or self._handler is None:
                     break
@@ -140,23 +167,23 @@ class FrameScanner:
                 self._tail = bytearray(data[position:size])
                 self._need = need
                 break
-            if data[position] == _COMMON and not self._slow:
-                self._on_text(data, position + header, position + need, arrival_ns)
+            if data[position] == COMMON and not self.slow:
+                self.on_text(data, position + header, position + need, arrival_ns + count)
                 count += 1
             else:
-                count += self._judged(data[position : position + need], arrival_ns)
+                count += self._judged(data[position : position + need], arrival_ns + count)
             position += need
         self._update_slow()
         return count
 
-    def _common_run(self, data: bytes | bytearray, position: int, size: int, arrival_ns: int) -> tuple[int, int]:
+    def _common_run(self, data: bytes, position: int, size: int, arrival_ns: int) -> tuple[int, int]:
         """Hand on consecutive whole common frames; ends early when the handler closes the connection.
 
         Returns:
             How many there were, and the position behind them.
         """
         count = 0
-        while position + 4 <= size and data[position] == _COMMON:
+        while position + 4 <= size and data[position] == COMMON:
             length = data[position + 1]
             if length < 126:
                 start = position + 2
@@ -168,14 +195,14 @@ class FrameScanner:
                 break
             if end > size:
                 break
-            self._on_text(data, start, end, arrival_ns)
+            self.on_text(data, start, end, arrival_ns + count)
             count += 1
             position = end
-            if self._slow:
+            if self.slow:
                 break
         return count, position
 
-    def _extent(self, data: bytes | bytearray, position: int, size: int) -> tuple[int, int]:
+    def _extent(self, data: bytes, position: int, size: int) -> tuple[int, int]:
         """What must be received of the frame at ``position`` before it can be served.
 
         Returns:
@@ -198,7 +225,7 @@ class FrameScanner:
             return header, 0
         return header + length, header
 
-    def _judged(self, frame: bytes | bytearray, arrival_ns: int) -> int:
+    def _judged(self, frame: bytes, arrival_ns: int) -> int:
         """Let websockets judge one frame (or a header that is wrong already) and do as it says."""
         judge = self._the_judge()
         before = judge.protocol.state
@@ -211,7 +238,7 @@ class FrameScanner:
                 if judge.binary:
                     self._handler.on_protocol_error("binary", f"a binary message of {len(message)} bytes", arrival_ns)
                 else:
-                    self._on_text(message, 0, len(message), arrival_ns)
+                    self.on_text(message, 0, len(message), arrival_ns)
                     count += 1
         error = judge.protocol.parser_exc
         if error is not None and self._handler is not None:
@@ -253,8 +280,8 @@ class FrameScanner:
     def release(self) -> None:
         """Forget the connection: nothing is handed on any more."""
         self._handler = self._peer = self._tail = self._held = None
-        self._on_text = _ignore
-        self._slow = True
+        self.on_text = _ignore
+        self.slow = True
 
     def _the_judge(self) -> _Judge:
         if self._judge is None:
@@ -267,7 +294,7 @@ class FrameScanner:
                 self._peer.write(data)
 
     def _update_slow(self) -> None:
-        self._slow = (
+        self.slow = (
             self._tail is not None
             or self._held is not None
             or self._handler is None
@@ -282,7 +309,7 @@ class _Judge:
 
     def __init__(self, max_message_bytes: int) -> None:
         self.protocol = ClientProtocol(_ANY_URI, state=State.OPEN, max_size=max_message_bytes, logger=LOGGER)
-        self.pieces: list[bytes | bytearray] | None = None
+        self.pieces: list[bytes] | None = None
         self.binary = False
 
     @property
@@ -295,11 +322,11 @@ class _Judge:
         """Whether the stream's meaning has ended: a close frame was received, or a rule was broken."""
         return self.protocol.close_rcvd is not None or self.protocol.parser_exc is not None
 
-    def take(self, frame: bytes | bytearray) -> list[Frame]:
+    def take(self, frame: bytes) -> list[Frame]:
         self.protocol.receive_data(frame)
         return [event for event in self.protocol.events_received() if isinstance(event, Frame)]
 
-    def assemble(self, frame: Frame) -> bytes | bytearray | None:
+    def assemble(self, frame: Frame) -> bytes | None:
         """The message that this frame completes, or None."""
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
             self.binary = frame.opcode is Opcode.BINARY
@@ -319,10 +346,9 @@ class _Judge:
         return (ABNORMAL_CLOSURE, "") if close is None else (int(close.code), close.reason)
 
 
-def _as_bytes(frame: Frame) -> bytes | bytearray:
-    data = frame.data
-    return bytes(data) if isinstance(data, memoryview) else data
+def _as_bytes(frame: Frame) -> bytes:
+    return bytes(frame.data)
 
 
-def _ignore(data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+def _ignore(data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
     """What a released scanner calls in place of its handler."""

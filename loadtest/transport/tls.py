@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import ssl
 
+_RECORD_BYTES = 16 * 1024  # the most that a record can hold (RFC 8446, 5.1)
+
 
 class TlsStream:
     """The client's side of one TLS connection.
@@ -42,22 +44,26 @@ class TlsStream:
         """Take encrypted bytes from the network."""
         self._incoming.write(data)
 
-    def read_into(self, buffer: bytearray) -> int | None:
-        """Decrypt at most one record into ``buffer`` (16 KiB take any).
+    def read(self) -> bytes | None:
+        """Decrypt at most one record.
 
         Returns:
-            The number of bytes, 0 at the peer's end of stream, None when more must be received first.
+            What was in it, nothing at the peer's end of stream, None when more must be received first.
 
         Raises:
             ssl.SSLError: the peer broke TLS.
         """
         try:
-            # With a buffer, read() gives the number of bytes; typeshed knows only the form without one.
-            return self._object.read(len(buffer), buffer)  # type: ignore[return-value]
+            return self._object.read(_RECORD_BYTES)
         except ssl.SSLWantReadError:
             return None
         except ssl.SSLZeroReturnError:
-            return 0
+            return b""
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether nothing of what was received is left to decrypt."""
+        return not self._incoming.pending and not self._object.pending()
 
     def write(self, data: bytes) -> None:
         """Encrypt ``data``; the result is in :meth:`outgoing`.

@@ -29,8 +29,8 @@ class Recorder:
         self.closed: list[Closed] = []
         self.changed = gevent.event.Event()
 
-    def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
-        self.texts.append(bytes(data[start:end]).decode())
+    def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
+        self.texts.append((data[start:end]).decode())
         self.arrivals_ns.append(arrival_ns)
         self.changed.set()
 

@@ -222,7 +222,7 @@ def test_handler_that_raises_costs_only_its_connection(server: PeerServer) -> No
     """A handler's exception is reported, cuts its own connection, and the others go on."""
 
     class Failing(Recorder):
-        def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+        def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
             raise RuntimeError("on purpose")
 
     errors: list[Exception] = []
@@ -247,7 +247,7 @@ def test_handler_may_abort_while_it_is_called(poller: Poller, server: PeerServer
     """Nothing follows an abort from within a handler, though more was read."""
 
     class Aborting(Recorder):
-        def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+        def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
             super().on_text(data, start, end, arrival_ns)
             connection.abort()
 
@@ -436,7 +436,7 @@ from loadtest.errors import TransportError
 from loadtest.transport.address import cable_endpoint
 from loadtest.transport.gevent_ws import Poller
 class Handler:
-    def on_text(self, data, start, end, arrival_ns): pass
+    def on_text(self, data, start, end, arrival_ns, lag_ns=-1): pass
     def on_closed(self, closed): pass
 poller = Poller()
 endpoint = cable_endpoint("ws://127.0.0.1:{server.ws}", cable_path="/echo")
@@ -462,7 +462,7 @@ from loadtest.transport.address import cable_endpoint
 from loadtest.transport.gevent_ws import Poller
 done = gevent.event.Event()
 class Handler:
-    def on_text(self, data, start, end, arrival_ns):
+    def on_text(self, data, start, end, arrival_ns, lag_ns=-1):
         print(bytes(data[start:end]).decode(), hasattr(select, "epoll")); done.set()
     def on_closed(self, closed): pass
 poller = Poller()
@@ -485,8 +485,8 @@ from loadtest.transport.address import cable_endpoint
 from loadtest.transport.gevent_ws import Poller
 class Handler:
     def __init__(self): self.heard, self.texts = gevent.event.Event(), []
-    def on_text(self, data, start, end, arrival_ns):
-        self.texts.append(bytes(data[start:end]).decode()); self.heard.set()
+    def on_text(self, data, start, end, arrival_ns, lag_ns=-1):
+        self.texts.append((data[start:end]).decode()); self.heard.set()
     def on_closed(self, closed): self.texts.append("closed")
 endpoint = cable_endpoint("ws://127.0.0.1:{server.ws}", cable_path="/echo")
 poller, handler = Poller(), Handler()

@@ -24,7 +24,7 @@ class Ear:
         self.errors: list[tuple[str, str]] = []
         self.closed: list[Closed] = []
 
-    def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+    def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
         self.texts.append((bytes(data[start:end]), arrival_ns // NS_PER_MS))
 
     def on_protocol_error(self, kind: str, detail: str, arrival_ns: int) -> None:
@@ -154,19 +154,19 @@ def test_a_text_may_be_no_utf8() -> None:
     assert expected == ear.texts
 
 
-def test_a_slice_that_is_kept_is_found_out() -> None:
-    """The buffer is wiped after the call: a handler that keeps it has nothing."""
-    kept: list[bytes | bytearray] = []
+def test_a_message_stands_among_other_bytes() -> None:
+    """A handler that takes all of the data for its message is found out."""
+    heard: list[tuple[bytes, bytes]] = []
 
-    class Hoarder(Ear):
-        def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
-            kept.append(data)
+    class Greedy(Ear):
+        def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
+            heard.append((data, data[start:end]))
 
     made = network(lambda end: end.send_text("words"))
-    made.connect(Endpoint(URL), Hoarder())
+    made.connect(Endpoint(URL), Greedy())
     made.run_for(1)
 
-    assert b"words" not in kept[0]
+    assert [(b"\0\0\0\0words\0\0\0\0", b"words")] == heard
 
 
 def test_faults_are_scripted_for_each_direction() -> None:
@@ -324,7 +324,7 @@ class CableEar(Ear):
         self.cable = cable
         self.events: list[Event] = []
 
-    def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+    def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
         self.events += self.cable.receive(memoryview(data)[start:end], arrival_ns)
 
 

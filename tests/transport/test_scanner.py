@@ -41,7 +41,7 @@ class Peer:
         self.sent = b""
         self.endings: list[bool] = []
 
-    def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+    def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
         self.outcome.texts.append(bytes(data[start:end]))
 
     def on_protocol_error(self, kind: str, detail: str, arrival_ns: int) -> None:
@@ -68,15 +68,13 @@ def decoded(sent: bytes) -> list[tuple[Opcode, bytes]]:
 
 
 def by_scanner(chunks: list[bytes], close_at: int = NEVER) -> Outcome:
-    """Feed the chunks to the scanner, through one receive buffer as the poller does; close before one of them."""
+    """Feed the chunks to the scanner, one a read; close before one of them."""
     peer = Peer()
     scanner = FrameScanner(peer, peer, LIMIT)
-    buffer = bytearray(max(map(len, chunks), default=0) + 16)
     for index, chunk in enumerate(chunks):
         if index == close_at:
             scanner.start_close(1000, "")
-        buffer[: len(chunk)] = chunk
-        scanner.feed(buffer, len(chunk), index)
+        scanner.feed(chunk, index)
     peer.outcome.close = scanner.eof()
     peer.outcome.replies = decoded(peer.sent)
     assert len(peer.endings) <= 1
@@ -268,41 +266,26 @@ def test_every_second_byte(first: int) -> None:
 
 
 def test_common_frame_is_not_copied() -> None:
-    """A whole common frame is handed on in the receive buffer itself."""
+    """A whole common frame is handed on in the bytes that were read."""
     seen: list[object] = []
 
     class Watching(Peer):
-        def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+        def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
             seen.append((id(data), start, end, arrival_ns))
 
     peer = Watching()
     data = frame(0x81, b"x" * 200)
-    count = FrameScanner(peer, peer).feed(data, len(data), 7)
+    count = FrameScanner(peer, peer).feed(data, 7)
 
     assert (1, [(id(data), 4, 204, 7)]) == (count, seen)
 
 
-def test_stale_bytes_of_the_buffer_are_not_read() -> None:
-    """What an earlier read left behind the new bytes in the buffer is no part of a frame."""
-    peer = Peer()
-    scanner = FrameScanner(peer, peer)
-    buffer = bytearray(frame(0x81, b"old"))
-    scanner.feed(buffer, 5, 1)
-    buffer[:1] = b"\x81"
-    scanner.feed(buffer, 1, 2)
-    buffer[:4] = b"\x03new"
-
-    scanner.feed(buffer, 4, 3)
-
-    assert peer.outcome.texts == [b"old", b"new"]
-
-
 def test_large_message_in_many_reads() -> None:
-    """A message of many reads is put together once, and keeps the arrival of its last read."""
+    """A message of many reads is put together once, and keeps its last read's arrival; what follows is just after."""
     arrivals: list[int] = []
 
     class Watching(Peer):
-        def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+        def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
             super().on_text(data, start, end, arrival_ns)
             arrivals.append(arrival_ns)
 
@@ -312,9 +295,25 @@ def test_large_message_in_many_reads() -> None:
     data = frame(0x81, text) + frame(0x81, b"after")
     for number, start in enumerate(range(0, len(data), 16384)):
         piece = data[start : start + 16384]
-        scanner.feed(piece, len(piece), number)
+        scanner.feed(piece, number)
 
-    assert ([text, b"after"], [64, 64]) == (peer.outcome.texts, arrivals)
+    assert ([text, b"after"], [64, 65]) == (peer.outcome.texts, arrivals)
+
+
+def test_messages_of_one_read_keep_their_order_in_time() -> None:
+    """Stamps of messages that came in one read rise by a nanosecond each, so that reordering among them is seen."""
+    seen: list[tuple[bytes, int]] = []
+
+    class Watching(Peer):
+        def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
+            seen.append((bytes(data[start:end]), arrival_ns))
+
+    peer = Watching()
+    texts = [b"one", b"two" * 100, b"three", b"four" * 50]
+    data = b"".join(frame(0x81, text) for text in texts)
+    FrameScanner(peer, peer).feed(data, 7)
+
+    assert list(zip(texts, (7, 8, 9, 10), strict=True)) == seen
 
 
 def test_held_bytes_come_first_with_their_own_arrival() -> None:
@@ -322,7 +321,7 @@ def test_held_bytes_come_first_with_their_own_arrival() -> None:
     seen: list[tuple[bytes, int]] = []
 
     class Watching(Peer):
-        def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+        def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
             seen.append((bytes(data[start:end]), arrival_ns))
 
     peer = Watching()
@@ -330,24 +329,24 @@ def test_held_bytes_come_first_with_their_own_arrival() -> None:
     scanner.hold(frame(0x81, b"welcome") + frame(0x81, b"split")[:3], 1)
     rest = frame(0x81, b"split")[3:] + frame(0x81, b"last")
 
-    count = scanner.feed(rest, len(rest), 2)
+    count = scanner.feed(rest, 2)
 
-    assert (count, seen) == (3, [(b"welcome", 1), (b"split", 2), (b"last", 2)])
+    assert (count, seen) == (3, [(b"welcome", 1), (b"split", 2), (b"last", 3)])
 
 
 def test_released_scanner_hands_on_nothing() -> None:
     """After its release, in the middle of a read too, a scanner is silent."""
 
     class Releasing(Peer):
-        def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+        def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
             super().on_text(data, start, end, arrival_ns)
             scanner.release()
 
     peer = Releasing()
     scanner = FrameScanner(peer, peer)
     data = frame(0x81, b"one") + frame(0x81, b"two") + frame(0x89, b"ping")
-    scanner.feed(data, len(data), 1)
-    scanner.feed(data, len(data), 2)
+    scanner.feed(data, 1)
+    scanner.feed(data, 2)
 
     assert (peer.outcome.texts, peer.sent) == ([b"one"], b"")
 
@@ -356,10 +355,10 @@ def test_peer_is_told_who_ended() -> None:
     """A close that the peer began is told apart from its answer to ours."""
     theirs, ours = Peer(), Peer()
     close = frame(0x88, struct.pack("!H", 1000))
-    FrameScanner(theirs, theirs).feed(close, len(close), 1)
+    FrameScanner(theirs, theirs).feed(close, 1)
     scanner = FrameScanner(ours, ours)
     scanner.start_close(1000, "")
-    scanner.feed(close, len(close), 1)
+    scanner.feed(close, 1)
 
     assert (theirs.endings, ours.endings) == ([True], [False])
 
@@ -379,7 +378,7 @@ def test_error_kinds() -> None:
         struct.pack("!BBQ", 0x81, 127, MAX_MESSAGE_BYTES + 1),
     ):
         peer = Naming()
-        FrameScanner(peer, peer).feed(data, len(data), 1)
+        FrameScanner(peer, peer).feed(data, 1)
 
     assert kinds == ["frame", "binary", "encoding", "too_big"]
 

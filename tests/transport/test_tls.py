@@ -49,12 +49,11 @@ def test_many_records_in_one_receive(pair: tuple[TlsStream, Server]) -> None:
     for data in sent:
         server.object.write(data)
     client.receive(server.outgoing.read())
-    buffer = bytearray(16384)
     got = b""
-    while size := client.read_into(buffer):
-        got += buffer[:size]
+    while text := client.read():
+        got += text
 
-    assert (b"".join(sent), None) == (got, client.read_into(buffer))
+    assert (b"".join(sent), None) == (got, client.read())
 
 
 def test_record_in_two_parts(pair: tuple[TlsStream, Server]) -> None:
@@ -62,12 +61,11 @@ def test_record_in_two_parts(pair: tuple[TlsStream, Server]) -> None:
     client, server = pair
     server.object.write(b"whole")
     data = server.outgoing.read()
-    buffer = bytearray(16384)
     client.receive(data[:-3])
-    first = client.read_into(buffer)
+    first = client.read()
     client.receive(data[-3:])
 
-    assert (first, client.read_into(buffer)) == (None, 5)
+    assert (first, client.read()) == (None, b"whole")
 
 
 def test_write(pair: tuple[TlsStream, Server]) -> None:
@@ -87,7 +85,7 @@ def test_end_of_stream(pair: tuple[TlsStream, Server]) -> None:
         server.object.unwrap()
     client.receive(server.outgoing.read())
 
-    assert client.read_into(bytearray(16384)) == 0
+    assert client.read() == b""
 
 
 def test_untrusted(certificates: Certificates) -> None:
