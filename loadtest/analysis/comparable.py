@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ LIKE = {
     "workers": ("run", "workers"),
     "window": ("run", "window_s"),
     "deadline": ("run", "deadline_s"),
+    "warm-up": ("run", "warm_up_s"),
     "tool version": ("run", "versions", "loadtest"),
     "Locust version": ("run", "versions", "locust"),
     "Python version": ("run", "versions", "python"),
@@ -70,10 +71,17 @@ class Margins:
     named: Mapping[str, float] = field(default_factory=dict)
 
 
-def unlike(runs: Sequence[RunSummary]) -> list[str]:
-    """In what the runs differ although compared runs must not, a sentence each; empty when they are alike."""
+def unlike(runs: Sequence[RunSummary], allowed: Collection[str] = ()) -> list[str]:
+    """In what the runs differ although compared runs must not, a sentence each; empty when they are alike.
+
+    Args:
+        runs: contents of summary.json.
+        allowed: what may differ, by its name in :data:`LIKE`.
+    """
     found = []
     for what, path in LIKE.items():
+        if what in allowed:
+            continue
         values = [at(run, path) for run in runs]
         for run, value in zip(runs, values, strict=True):
             if value == values[0]:

@@ -6,19 +6,31 @@ primaries, FAIL takes a p-value that stands after Holm's adjustment, and PASS ta
 intersection-union test needs no adjustment). A leak, or a contract violation that the baseline does not have, fails at
 once: no margin is meant for it.
 
-Runs that a load test calls INVALID measured nothing: their pair is left out, and said.
+Runs that a load test calls INVALID measured nothing: their pair is left out, and said. Where more than a quarter of the
+pairs is left out, what remains is a selection that cannot PASS.
+
+Whoever means to look twice says so before the first look; each look then decides at half the error.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from loadtest.analysis.comparable import Kind, Margins, Metric, RunSummary, metrics_of
 from loadtest.analysis.model import EXIT_CODES, Result
-from loadtest.analysis.pairs import ALPHA, Paired, holm, judge_pairs, judge_unpaired, log_ratios, rate_upper_bound
+from loadtest.analysis.pairs import (
+    ALPHA,
+    Paired,
+    benjamini_hochberg,
+    holm,
+    judge_pairs,
+    judge_unpaired,
+    log_ratios,
+    rate_upper_bound,
+)
 
 SCHEMA_VERSION = 1
 
@@ -35,11 +47,12 @@ class Row:
         baseline: the baseline's values, a run each; None where not measured.
         candidate: the candidate's.
         change: mean change: a ratio minus 1, or a difference of shares; None where there is none.
-        interval: its 90 % interval.
+        interval: its 90 % interval (1 - 2 alpha of the comparison).
         margin: what is still good enough.
         sd: standard deviation of the (log) differences over pairs.
         p_worse: p-value of "not worse than the margin".
         p_holm: the same, adjusted for all primaries; None for the others.
+        q: Benjamini and Hochberg's q-value, of those that do not decide; None for the primaries.
         p_sign_flip: exact p-value of "no difference".
         result: PASS, FAIL or INCONCLUSIVE.
         more_pairs: how many more pairs decide with 80 % power.
@@ -58,6 +71,7 @@ class Row:
     sd: float | None
     p_worse: float | None
     p_holm: float | None
+    q: float | None
     p_sign_flip: float | None
     result: Result
     more_pairs: int | None
@@ -73,6 +87,7 @@ class Comparison:
         reasons: what decided, a sentence each.
         pairs: pairs (or, unpaired, runs of the smaller arm) that counted.
         paired: whether runs were interleaved and compared pair by pair.
+        alpha: one-sided error of each decision.
         more_pairs: how many more pairs decide all primaries with 80 % power, where that is known.
         rows: the metrics, primaries first.
         warnings: what a reader should know.
@@ -82,6 +97,7 @@ class Comparison:
     reasons: list[str]
     pairs: int
     paired: bool
+    alpha: float
     more_pairs: int | None
     rows: list[Row]
     warnings: list[str]
@@ -103,6 +119,7 @@ def compare(
     margins: Margins | None = None,
     *,
     paired: bool = True,
+    looks: int = 1,
 ) -> Comparison:
     """Compare a candidate's runs with a baseline's.
 
@@ -111,21 +128,25 @@ def compare(
         candidate: the same of the candidate.
         margins: how much worse is still good enough; None for the defaults.
         paired: whether runs were interleaved and are compared pair by pair.
+        looks: how many looks at the growing number of pairs were declared before the first; the error is dealt to them.
 
     Raises:
-        ValueError: an arm is empty, or paired arms differ in length.
+        ValueError: an arm is empty, paired arms differ in length, or there is no look.
     """
+    if looks < 1:
+        raise ValueError(f"at least one look: {looks}")
     if not baseline or not candidate:
         raise ValueError("both arms need a run")
     if paired and len(baseline) != len(candidate):
         raise ValueError(f"{len(baseline)} runs of the baseline and {len(candidate)} of the candidate are no pairs")
-    margins = margins or Margins()
+    margins, alpha = margins or Margins(), ALPHA / looks
     warnings = [] if paired else [_UNPAIRED]
     reasons = list(_absolute(baseline, candidate))
     base, cand = _usable(baseline, candidate, paired, warnings)
-    rows = [_compared(metric, base, cand, paired) for metric in metrics_of([*baseline, *candidate], margins)]
-    rows = _adjusted(rows)
-    primaries = [row for row in rows if row.primary and (row.result != "INCONCLUSIVE" or row.why != _NEVER)]
+    metrics = metrics_of([*baseline, *candidate], margins)
+    rows = _adjusted([_compared(metric, base, cand, paired, alpha) for metric in metrics], alpha)
+    warnings += [f"{row.name} was measured in no run and decides nothing." for row in rows if base and _silent(row)]
+    primaries = [row for row in rows if row.primary and not _silent(row)]
     failed = [row for row in primaries if row.result == "FAIL"]
     open_rows = [row for row in primaries if row.result == "INCONCLUSIVE"]
     reasons += [_sentence(row) for row in failed]
@@ -133,12 +154,11 @@ def compare(
     more = None
     if reasons:
         result = "FAIL"
-    elif open_rows or not primaries or not base or not cand:
-        result = "INCONCLUSIVE"
-        reasons = [_sentence(row) for row in open_rows] or ["No pair of valid runs is left to compare."]
+    elif doubts := _doubts(open_rows, primaries, (base, baseline), (cand, candidate)):
+        result, reasons = "INCONCLUSIVE", doubts
         needs = [row.more_pairs for row in open_rows]
         more = max((need for need in needs if need is not None), default=None) if None not in needs else None
-    return Comparison(result, reasons, min(len(base), len(cand)), paired, more, rows, warnings)
+    return Comparison(result, reasons, min(len(base), len(cand)), paired, alpha, more, rows, warnings)
 
 
 _UNPAIRED = (
@@ -146,6 +166,27 @@ _UNPAIRED = (
     "the builds, and about one comparison in eight of a build with itself is wrong on a shared machine. Use `ab`."
 )
 _NEVER = "not measured in any run"
+_FEW = "too few emissions for this percentile: longer runs, or a higher rate"
+_MOST_LEFT_OUT = 0.25
+_MOST_NAMED = 3
+
+
+def _silent(row: Row) -> bool:
+    """Whether a primary decides nothing because it was never measured."""
+    return row.primary and row.why == _NEVER
+
+
+def _doubts(
+    open_rows: list[Row], primaries: list[Row], *arms: tuple[Sequence[RunSummary], Sequence[RunSummary]]
+) -> list[str]:
+    """Why nothing is decided, a sentence each; an arm is the runs that are left and all of its runs."""
+    if not primaries or not all(left for left, _ in arms):
+        return ["No pair of valid runs is left to compare."]
+    found = [_sentence(row) for row in open_rows]
+    left, whole = min(((len(left), len(whole)) for left, whole in arms), key=lambda arm: arm[0] / arm[1])
+    if whole - left > _MOST_LEFT_OUT * whole:
+        found.append(f"{whole - left} of {whole} are left out: what remains is a selection, and cannot PASS.")
+    return found
 
 
 def _absolute(baseline: Sequence[RunSummary], candidate: Sequence[RunSummary]) -> Iterator[str]:
@@ -155,6 +196,10 @@ def _absolute(baseline: Sequence[RunSummary], candidate: Sequence[RunSummary]) -
         if sum(leaked.values()):
             events = ", ".join(f"{count:,} of {event}" for event, count in leaked.items() if count)
             yield f"Leaked in {run['run']['id']}: {events}."
+    if not any(run["run"].get("target_lost") for run in baseline):
+        for run in candidate:
+            if run["run"].get("target_lost"):
+                yield f"The target was lost during {run['run']['id']}, and in no run of the baseline."
     before = {kind for run in baseline for kind, count in (run["contract"].get("violations") or {}).items() if count}
     for run in candidate:
         new = {
@@ -173,7 +218,8 @@ def _usable(
     """The runs that measured something; paired, both of a pair must have."""
     bad = [run for run in (*baseline, *candidate) if run["verdict"]["result"] == "INVALID"]
     if bad:
-        names = ", ".join(str(run["run"]["id"]) for run in bad)
+        named = [f"{run['run']['id']}{_because(run)}" for run in bad[:_MOST_NAMED]]
+        names = ", ".join(named) + (" and more" if len(bad) > _MOST_NAMED else "")
         warnings.append(f"{len(bad)} of {len(baseline) + len(candidate)} runs are INVALID and left out: {names}.")
     if not paired:
         keep = [[run for run in arm if run["verdict"]["result"] != "INVALID"] for arm in (baseline, candidate)]
@@ -186,8 +232,15 @@ def _usable(
     return [a for a, _ in good], [b for _, b in good]
 
 
-def _compared(metric: Metric, baseline: list[RunSummary], candidate: list[RunSummary], paired: bool) -> Row:
-    a, b = [metric.of(run) for run in baseline], [metric.of(run) for run in candidate]
+def _because(run: RunSummary) -> str:
+    reasons = run["verdict"].get("reasons") or []
+    return f" ({str(reasons[0]).rstrip('.')})" if reasons else ""
+
+
+def _compared(
+    metric: Metric, baseline: list[RunSummary], candidate: list[RunSummary], paired: bool, alpha: float
+) -> Row:
+    a, b = _values(metric, baseline), _values(metric, candidate)
     shown = ([None if x is None else x[0] for x in a], [None if x is None else x[0] for x in b])
 
     def row(judged: Paired | None, result: Result, why: str) -> Row:
@@ -209,6 +262,7 @@ def _compared(metric: Metric, baseline: list[RunSummary], candidate: list[RunSum
             sd=judged.sd if judged else None,
             p_worse=judged.p_worse if judged else None,
             p_holm=None,
+            q=None,
             p_sign_flip=judged.p_sign_flip if judged else None,
             result=result,
             more_pairs=judged.more_pairs if judged else None,
@@ -216,7 +270,7 @@ def _compared(metric: Metric, baseline: list[RunSummary], candidate: list[RunSum
         )
 
     if all(x is None for x in (*a, *b)):
-        return row(None, "INCONCLUSIVE", _NEVER)
+        return row(None, "INCONCLUSIVE", _FEW if metric.name.startswith("fanout.") else _NEVER)
     infinite = [sum(1 for x in arm if x is not None and math.isinf(x[0])) for arm in (a, b)]
     if infinite[1] > infinite[0]:
         return row(None, "FAIL", f"more than 1 % lost in {infinite[1]} runs of the candidate, {infinite[0]} before")
@@ -227,21 +281,28 @@ def _compared(metric: Metric, baseline: list[RunSummary], candidate: list[RunSum
     )
     left = [x for x, _ in known] if paired else [x for x in a if x is not None and math.isfinite(x[0])]
     right = [y for _, y in known] if paired else [y for y in b if y is not None and math.isfinite(y[0])]
-    if metric.kind == "share":
-        return _shares(metric, left, right, paired, row)
     missing = max(len(a) - len(left), len(b) - len(right))
+    note = f"{missing} of {max(len(a), len(b))} {'pairs' if paired else 'runs'} have no value" if missing else ""
+    if metric.kind == "share":
+        found = _shares(metric, left, right, paired, alpha, row)
+        return replace(found, why="; ".join(filter(None, (found.why, note))))
     if min(len(left), len(right)) == 0:
-        return row(None, "INCONCLUSIVE", "too few emissions for this percentile: longer runs, or a higher rate")
+        return row(None, "INCONCLUSIVE", _FEW)
     if any(x[0] <= 0 for x in (*left, *right)):
         return row(None, "INCONCLUSIVE", "a value is zero: a ratio needs more than that")
     lows, highs = [x[0] for x in left], [y[0] for y in right]
     margin = math.log1p(metric.margin)
     if paired:
-        judged = judge_pairs(log_ratios(lows, highs), margin)
+        judged = judge_pairs(log_ratios(lows, highs), margin, alpha=alpha)
     else:
-        judged = judge_unpaired([math.log(x) for x in lows], [math.log(y) for y in highs], margin)
-    note = f"; {missing} pairs have no value" if missing and judged.why else ""
-    return row(judged, judged.result, judged.why + note)
+        judged = judge_unpaired([math.log(x) for x in lows], [math.log(y) for y in highs], margin, alpha=alpha)
+    return row(judged, judged.result, "; ".join(filter(None, (judged.why, note))))
+
+
+def _values(metric: Metric, runs: Sequence[RunSummary]) -> list[tuple[float, int] | None]:
+    """A metric's value in each run; NaN is no value."""
+    found = [metric.of(run) for run in runs]
+    return [None if x is None or math.isnan(x[0]) else x for x in found]
 
 
 def _shares(
@@ -249,6 +310,7 @@ def _shares(
     left: list[tuple[float, int]],
     right: list[tuple[float, int]],
     paired: bool,
+    alpha: float,
     row: Callable[[Paired | None, Result, str], Row],
 ) -> Row:
     """Compare shares of what went wrong; a candidate in which nothing did cannot be worse, given enough trials."""
@@ -256,38 +318,35 @@ def _shares(
         return row(None, "INCONCLUSIVE", "not measured in both arms")
     if all(y[0] == 0 for y in right) and min(len(left), len(right)) > 1:
         trials = sum(y[1] for y in right)
-        bound = rate_upper_bound(0, trials) if trials else 0.0
+        bound = rate_upper_bound(0, trials, alpha=alpha) if trials else 0.0
         if bound <= metric.margin:
             said = f"nothing in {trials:,}" if trials else "nothing went wrong"
-            return row(None, "PASS", f"{said}; at most {bound:.2g} at 95 %" if trials else said)
-        enough = math.ceil(math.log(ALPHA) / math.log1p(-metric.margin))
+            return row(None, "PASS", f"{said}; at most {bound:.2g} at {100 * (1 - alpha):g} %" if trials else said)
+        enough = math.ceil(math.log(alpha) / math.log1p(-metric.margin))
         return row(None, "INCONCLUSIVE", f"{trials:,} trials bound it by {bound:.2g} only: {enough:,} would do")
     if paired:
-        judged = judge_pairs([y[0] - x[0] for x, y in zip(left, right, strict=True)], metric.margin)
+        judged = judge_pairs([y[0] - x[0] for x, y in zip(left, right, strict=True)], metric.margin, alpha=alpha)
     else:
-        judged = judge_unpaired([x[0] for x in left], [y[0] for y in right], metric.margin)
+        judged = judge_unpaired([x[0] for x in left], [y[0] for y in right], metric.margin, alpha=alpha)
     return row(judged, judged.result, judged.why)
 
 
-def _adjusted(rows: list[Row]) -> list[Row]:
-    """Holm over the primaries: a FAIL that does not stand after it is inconclusive."""
+def _adjusted(rows: list[Row], alpha: float) -> list[Row]:
+    """Holm over the primaries: a FAIL that does not stand after it is inconclusive; q-values for the others."""
     adjusted = holm({row.name: row.p_worse for row in rows if row.primary and row.p_worse is not None})
+    others = benjamini_hochberg({row.name: row.p_worse for row in rows if not row.primary and row.p_worse is not None})
     found = []
     for row in rows:
         p = adjusted.get(row.name)
-        changes: dict[str, Any] = {"p_holm": p}
-        if row.primary and row.result == "FAIL" and p is not None and p > ALPHA:
+        changes: dict[str, Any] = {"p_holm": p, "q": others.get(row.name)}
+        if row.primary and row.result == "FAIL" and p is not None and p > alpha:
             changes |= {
                 "result": "INCONCLUSIVE",
                 "why": f"worse by itself, but not after Holm's adjustment for {len(adjusted)} metrics (p {p:.2g})",
                 "more_pairs": row.more_pairs or 1,
             }
-        found.append(Row(**{**_fields(row), **changes}))
+        found.append(replace(row, **changes))
     return found
-
-
-def _fields(row: Row) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in Row.__slots__}
 
 
 def _sentence(row: Row) -> str:

@@ -4,14 +4,13 @@ All of it is counted over the whole run. An event that nothing of the run caused
 it, so that nobody reads it as one that failed to come. What causes an event is
 :data:`loadtest.contract.consequences.CAUSES`, what a run did is in its counts.
 
-Violations are counted by kind and role; of which events they were is known from those that left evidence, the first 20
-of a kind in each process. A number of violations by event is therefore the least there were.
+Violations are counted by kind and role, and again by kind, role and event (``contract.violated.<kind>``). Frames that
+only some versions of the server send to their receiver are *tolerated* where the version is not known: warnings.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -22,6 +21,8 @@ from loadtest.analysis.sections import Section
 from loadtest.analysis.series import Series
 from loadtest.analysis.windows import notes_of
 from loadtest.contract import CAUSES, Consequence, DialectName, consequences, events_of
+from loadtest.contract.versions import written
+from loadtest.plan import Mix
 
 LEAKING: Mapping[str, str] = MappingProxyType(
     {
@@ -63,50 +64,78 @@ def contract(data: RunData, series: Series) -> Section:
         "checked": _count(series, "contract.checked"),
         "violations": series.by_name("contract.violation", None),
         "unknown_events": series.by_name("contract.unknown", None),
-        "leaks": _leaks(data, series),
+        "tolerated": series.by_name("contract.tolerated", None),
+        "leaks": _leaks(series),
+        "not_driven": _missing(data, series),
         "events": _events(data, series),
     }
 
 
-def tolerated(data: RunData, most: int = 5) -> list[str]:
-    """What arrived although only some versions of the server allow it: warnings, for the version is not known."""
-    texts = Counter(text for _, text, _ in notes_of(data, "tolerated") if text)
-    found = [
-        f"Allowed in some versions of the server only, so no leak is claimed{f' ({n:,} noted)' if n > 1 else ''}: "
-        f"{text.rstrip('.')}. Say --dialect if you know the version."
-        for text, n in texts.most_common(most)
-    ]
-    left_out = len(texts) - most
-    return [*found, f"{left_out:,} more kinds of such frames are on the time line."] if left_out > 0 else found
+def not_driven(section: Section, rest: Section) -> list[str]:
+    """What the target cannot do, a sentence each: its events did not fail to come, nor are its refusals errors.
+
+    Args:
+        section: as :func:`contract` gives it.
+        rest: the summary's calls.
+    """
+    found = []
+    for cause, missing in section["not_driven"].items():
+        n = sum((rest.get(cause) or {}).get("errors", {}).values())
+        refused = f" Its {n:,} refused calls are no REST errors." if n else ""
+        found.append(f"{cause} is not driven: it needs {missing}.{refused}")
+    return found
+
+
+def tolerated(section: Section, most: int = 5) -> list[str]:
+    """What arrived although only some versions of the server send it there: warnings, for the version is not known.
+
+    Args:
+        section: as :func:`contract` gives it.
+        most: events named.
+    """
+    counts: dict[str, int] = section["tolerated"]
+    found = []
+    for event in sorted(counts, key=lambda name: (-counts[name], name))[:most]:
+        n = counts[event]
+        spec = events_of("auto").get(event)
+        since = f" (it does since {written(spec.contacts_since)})" if spec and spec.contacts_since else ""
+        found.append(
+            f"{event} reached contacts {'once' if n == 1 else f'{n:,} times'}. Some versions of the server send it to "
+            f"them{since}, so no leak is claimed. Say --dialect if you know the version."
+        )
+    left_out = len(counts) - most
+    return [*found, f"{left_out:,} more events are tolerated likewise: see the contract."] if left_out > 0 else found
 
 
 def _count(series: Series, metric: str, event: str | None = None) -> int:
     return round(series.total(metric, None, name=event) or 0)
 
 
-def _leaks(data: RunData, series: Series) -> list[Section]:
-    """One row for each leaking kind and receiver role that occurred; ``events`` is of those that left evidence."""
-    evidence = Counter(
-        (str(extra.get("kind")), str(extra.get("role")), str(extra.get("event")))
-        for _, _, extra in notes_of(data, "violation")
-    )
+def _missing(data: RunData, series: Series) -> dict[str, str]:
+    """The causes that the target cannot do, with what it lacks; one that it did after all is none of them."""
+    told = {str(extra.get("cause")): str(extra.get("missing")) for _, _, extra in notes_of(data, "not_driven")}
+    return {
+        cause: why for cause, why in sorted(told.items()) if cause in CAUSES and not _Action.of(cause, series).taken
+    }
+
+
+def _leaks(series: Series) -> list[Section]:
+    """One row for each leaking kind and receiver role that occurred, with the events that they were of."""
     rows = []
     for metric, kind, role in series.count_keys("contract.violation"):
         n = round(series.total(metric, None, name=kind, role=role) or 0)
-        if kind in LEAKING and n:
-            told = sorted(
-                (event, k)
-                for (its_kind, its_role, event), k in evidence.items()
-                if (its_kind, its_role) == (kind, role)
-            )
-            rows.append({"kind": kind, "role": role, "n": n, "events": dict(told)})
+        if metric == "contract.violation" and kind in LEAKING and n:
+            events = series.by_name(f"contract.violated.{kind}", None, role=role)
+            rows.append({"kind": kind, "role": role, "n": n, "events": events})
     return rows
 
 
 def _events(data: RunData, series: Series) -> Section:
     dialect = dialect_of(data.meta)
-    violations = Counter(str(extra.get("event")) for _, _, extra in notes_of(data, "violation"))
+    metrics = sorted({metric for metric, _, _ in series.count_keys("contract.violated.")})
     actions = {name: _Action.of(name, series) for name in CAUSES}
+    missing = _missing(data, series)
+    planned = _planned(data.meta)
     section: Section = {}
     for event in events_of(dialect):
         emitted = _count(series, "delivery.emitted", event)
@@ -119,8 +148,8 @@ def _events(data: RunData, series: Series) -> Section:
             "emitted": emitted,
             "received": received,
             "checked": _count(series, "contract.checked", event),
-            "violations": violations[event],
-            "why": "" if driven else _why(sure or perhaps, actions, received),
+            "violations": sum(_count(series, metric, event) for metric in metrics),
+            "why": "" if driven else _why(sure or perhaps, actions, missing, planned, received),
         }
     return section
 
@@ -168,7 +197,19 @@ def _causes(event: str, dialect: DialectName) -> tuple[Mapping[str, Consequence]
     return sure, perhaps
 
 
-def _why(causes: Mapping[str, Consequence], actions: Mapping[str, _Action], received: int) -> str:
+def _planned(meta: Mapping[str, Any]) -> frozenset[str]:
+    """The options of :data:`_DRIVEN_BY` for acts that were in the run's mix."""
+    rates = Mix.parse(str((meta.get("plan") or {}).get("mix") or "")).rates
+    return frozenset(f"--mix {act}=RATE" for act, rate in rates.items() if rate > 0)
+
+
+def _why(
+    causes: Mapping[str, Consequence],
+    actions: Mapping[str, _Action],
+    missing: Mapping[str, str],
+    planned: Collection[str],
+    received: int,
+) -> str:
     others = "; what was received came of others' work" if received else ""
     if not causes:
         return f"nothing that this tool does causes it{others}"
@@ -179,6 +220,9 @@ def _why(causes: Mapping[str, Consequence], actions: Mapping[str, _Action], rece
         when = next((f" ({causes[name].when})" for name in taken if causes[name].when), "")
         times = sum(actions[name].taken for name in taken)
         return f"it may follow from {told}{more}{when}, taken {times:,} times, and never did"
+    cannot = [name for name in causes if name in missing]
+    if cannot:
+        return "the target cannot: " + "; ".join(f"{name} needs {missing[name]}" for name in cannot) + others
     refused = [name for name in causes if actions[name].tried]
     if refused:
         told = "; ".join(
@@ -186,4 +230,7 @@ def _why(causes: Mapping[str, Consequence], actions: Mapping[str, _Action], rece
         )
         return f"refused by the target: {told}{others}"
     options = dict.fromkeys(_DRIVEN_BY[name] for name in causes)
+    if any(option in planned for option in options):
+        told = " or ".join(option for option in options if option in planned)
+        return f"in the plan, but its turn did not come: hold longer, or raise {told}{others}"
     return f"not in the plan: {' or '.join(options)}{others}"

@@ -18,6 +18,17 @@ from loadtest.analysis.windows import Breach, Scope, Timeline, held_gauges, note
 MAX_MARKED_SHARE = 0.05
 """More marked windows than this share of the hold make a run INVALID."""
 
+WORKER_CPU_SHARE = 0.6
+"""Share of a core up to which a worker reads without a queue of its own (measured: tests/bench)."""
+
+SERVER_CPU_SHARE = 0.9
+"""Share of a core above which the embedded server, one process, is the limit of a run."""
+
+CURED_BY_WORKERS = frozenset({"lateness", "loop_lag", "cpu", "read_lag"})
+"""Causes of breaches that more workers cure."""
+
+US_PER_S = 1_000_000
+
 MAX_OUT_OF_RANGE_SHARE = 0.001
 """More samples outside the histograms' range than this would move a p99.9."""
 
@@ -36,9 +47,13 @@ def generator(data: RunData, series: Series, line: Timeline, scope: Scope) -> Se
     section |= percentile_keys("loop_lag_", (("p99", 0.99),), lag)
     section["loop_lag_max_ms"] = None if lag.max_us is None else round(lag.max_us * MS_PER_US, 3)
     section |= percentile_keys("rest_wait_", (("p99", 0.99),), series.pool("rest_wait", scope.hold))
-    section["cpu_share_max"] = _highest(data, line, "generator.cpu_share")
-    section["rss_max_bytes"] = _highest(data, line, "generator.rss_bytes")
-    section["open_entries_max"] = _highest(data, line, "generator.open_entries")
+    section |= _read_lag(series, scope)
+    section["workers_needed"] = _workers_needed(data, series, scope)
+    section["cpu_share_max"] = highest(data, line, "generator.cpu_share")
+    section["steal_share_max"] = highest(data, line, "generator.steal_share")
+    section["machine_cpu_share_max"] = highest(data, line, "generator.machine_cpu_share")
+    section["rss_max_bytes"] = highest(data, line, "generator.rss_bytes")
+    section["open_entries_max"] = highest(data, line, "generator.open_entries")
     section["dropped"] = round(series.total("generator.dropped", scope.hold) or 0)
     uncounted = round(series.total("generator.overflow", scope.hold) or 0)
     section["overflow"] = uncounted + series.out_of_range(scope.hold)[0]
@@ -49,17 +64,50 @@ def generator(data: RunData, series: Series, line: Timeline, scope: Scope) -> Se
     return section
 
 
-def _highest(data: RunData, line: Timeline, name: str) -> float | None:
+def _read_lag(series: Series, scope: Scope) -> Section:
+    """From the kernel's receive stamp to the read; lower bounds of it (reads of several messages) count as they are."""
+    pool = series.pool("read_lag", scope.hold)
+    bounds = series.total("generator.read_bounds", scope.hold) or 0
+    section: Section = {"read_lag_n": pool.n, "read_lag_exact_share": 1 - bounds / pool.n if pool.n else None}
+    return section | percentile_keys("read_lag_", (("p50", 0.5), ("p99", 0.99)), pool)
+
+
+def _workers_needed(data: RunData, series: Series, scope: Scope) -> int | None:
+    """How many workers would have read this load with room to spare.
+
+    What a worker does not read in time it reads later, so the CPU that was used is scaled by what arrived for the
+    emissions of the hold over what was read during it.
+    """
+    tracked = {name for _, name, _ in series.count_keys("delivery.expected")}
+    read = sum(series.total("delivery.received", scope.hold, name=name) or 0 for name in tracked)
+    arrived = sum(
+        series.total(f"delivery.{column}", scope.hold, name=name) or 0
+        for name in tracked
+        for column in ("delivered", "late", "duplicated", "undetermined")
+    )
+    used_us = series.total("generator.cpu_us", scope.hold)
+    hold_us = scope.hold.size * data.window_s * US_PER_S
+    if not read or not used_us or not hold_us:
+        return None
+    return max(1, math.ceil(used_us / hold_us * max(1.0, arrived / read) / WORKER_CPU_SHARE))
+
+
+def highest(data: RunData, line: Timeline, name: str) -> float | None:
+    """The largest reading of a gauge during the hold; None where there is none."""
     gauges = held_gauges(data, line)
     values = gauges.loc[gauges["name"] == name, "value"].dropna()
     return float(values.max()) if len(values) else None
 
 
 def _clock_bound_ms(data: RunData, line: Timeline) -> float | None:
-    """How far two workers' clocks may differ: the gauge of the distributed run, 0 inside one process."""
-    bound_us = _highest(data, line, "generator.clock_bound_us")
-    if bound_us is not None:
-        return round(bound_us * MS_PER_US, 3)
+    """How far two workers' clocks may differ; 0 inside one process.
+
+    Each worker knows how far it may be from the master at most; two of them may err in opposite directions.
+    """
+    gauges = held_gauges(data, line)
+    bounds = gauges[gauges["name"] == "generator.clock_bound_us"].groupby("worker")["value"].max()
+    if len(bounds):
+        return round(float(bounds.nlargest(2).sum()) * MS_PER_US, 3)
     return 0.0 if int(data.meta.get("workers") or 0) <= 1 else None
 
 
@@ -75,7 +123,7 @@ def invalid_reasons(data: RunData, series: Series, line: Timeline, section: Sect
     """
     reasons = []
     if line.marked_share > MAX_MARKED_SHARE:
-        reasons.append(_marked_reason(line))
+        reasons.append(_marked_reason(line) + _more_workers(data, line, section))
     for kind, remedy in FATAL_NOTES.items():
         reasons += [f"{kind.replace('_', ' ').capitalize()}: {text}. {remedy}." for _, text, _ in notes_of(data, kind)]
     outside, samples = series.out_of_range(line.hold)
@@ -94,14 +142,14 @@ def invalid_reasons(data: RunData, series: Series, line: Timeline, section: Sect
     return reasons
 
 
-def warnings(section: Section, fanout: Section, emitted: int) -> list[str]:
+def warnings(line: Timeline, section: Section, fanout: Section, emitted: int) -> list[str]:
     """What a reader should know about the generator although it does not invalidate the run."""
     found = []
     if section["windows_marked"]:
         causes = ", ".join(f"{cause} {count}" for cause, count in section["marked_by"].items())
         found.append(
             f"{section['windows_marked']} of {section['windows']} windows of the hold are marked as untrusted "
-            f"({causes}); the verdict uses the others. Fewer users a process, or more workers, give the generator room."
+            f"({causes}); the verdict uses the others. {_remedy_of(line)}."
         )
     if section["overflow"]:
         found.append(
@@ -127,6 +175,18 @@ def warnings(section: Section, fanout: Section, emitted: int) -> list[str]:
     return found
 
 
+def server_warnings(data: RunData, line: Timeline) -> list[str]:
+    """What a reader should know about the embedded server, lest its limit be taken for an installation's."""
+    share, backlog = highest(data, line, "target.cpu_share"), highest(data, line, "target.backlog_bytes")
+    if share is None or share <= SERVER_CPU_SHARE:
+        return []
+    waiting = f", {backlog / 1e6:,.1f} MB waited in it" if backlog else ""
+    return [
+        f"The embedded server's core was full ({share:.0%} at most{waiting}): latencies are its own, and say nothing "
+        f"of your installation or of this tool. Lower --emit-rate or --members."
+    ]
+
+
 def _medians(fanout: Section) -> list[tuple[str, str, float]]:
     rows = [(event, role, row["p50_ms"]) for event, roles in fanout.items() for role, row in roles.items()]
     return [(event, role, float(p50_ms)) for event, role, p50_ms in rows if p50_ms is not None]
@@ -137,12 +197,29 @@ def _marked_reason(line: Timeline) -> str:
     breaches = [breach for breach in line.breaches if breach.window in held]
     worst = max(breaches, key=_excess)
     causes = ", ".join(f"{cause} {count}" for cause, count in line.causes().items())
-    size = f" (worst: {worst.cause} {worst.value:g} against {worst.limit:g})" if not math.isnan(worst.value) else ""
-    remedy = worst.remedy.rstrip(". ") or "Use fewer users a process, more workers, or a faster machine"
+    measure = (worst.measure or worst.cause).replace("_", " ")
+    size = f" (worst: {measure} {worst.value:.4g} against {worst.limit:g})" if not math.isnan(worst.value) else ""
     return (
         f"The generator was the limit in {line.marked.size} of {line.hold.size} windows of the hold, more than "
-        f"{MAX_MARKED_SHARE:.0%}: {causes}{size}. {remedy}."
+        f"{MAX_MARKED_SHARE:.0%}: {causes}{size}. {_remedy_of(line)}."
     )
+
+
+def _more_workers(data: RunData, line: Timeline, section: Section) -> str:
+    """How many workers the load needs, where more of them help."""
+    needed, workers = section["workers_needed"], int(data.meta.get("workers") or 0)
+    if needed is None or not workers or not CURED_BY_WORKERS & line.causes().keys():
+        return ""
+    needed = max(needed, workers + 1)
+    return f" This load needs about {needed} workers of a core each (--processes {needed}); it had {workers}."
+
+
+def _remedy_of(line: Timeline) -> str:
+    """What to do about the worst breach of the hold."""
+    held = set(line.hold.tolist())
+    breaches = [breach for breach in line.breaches if breach.window in held]
+    remedy = max(breaches, key=_excess).remedy.rstrip(". ") if breaches else ""
+    return remedy or "Use fewer users a process, more workers, or a faster machine"
 
 
 def _excess(breach: Breach) -> float:

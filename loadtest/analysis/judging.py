@@ -15,7 +15,9 @@ from loadtest.analysis.keys import required_emissions
 from loadtest.analysis.model import Bound, Check, Interval, Result
 from loadtest.analysis.slo import WILDCARD, Limit, Slo, dotted
 
-_OPEN_TABLES = frozenset({"errors", "connect_failed", "disconnects", "protocol_errors", "violations", "unknown_events"})
+_OPEN_TABLES = frozenset(
+    {"errors", "connect_failed", "disconnects", "protocol_errors", "violations", "unknown_events", "tolerated"}
+)
 
 
 def against(value: float, interval: Interval | None, limit: float, bound: Bound) -> Result:

@@ -56,7 +56,10 @@ _FANOUT: Branch = {
     "p99_incl_lost_ms": Key("ms", quantile=0.99),
     "last_n": _MORE,
     **_percentiles("p50", "p99", prefix="last_"),
+    "last_p99_incl_lost_ms": Key("ms", quantile=0.99),
     **_percentiles("p50", "p99", prefix="sent_"),
+    "arrival_n": _MORE,
+    **_percentiles("p50", "p99", prefix="arrival_"),
 }
 _BALANCE: Branch = {
     **{column: _MORE if column in {"expected", "delivered"} else _LESS for column in LEDGER if column != "emitted"},
@@ -65,18 +68,49 @@ _BALANCE: Branch = {
     "delivered_share": _GOOD_SHARE,
     "lost_share": _SHARE,
 }
+_TIMES: Branch = {
+    "n": _MORE,
+    "p50": Key("s", quantile=0.5),
+    "p99": Key("s", quantile=0.99),
+    "mean": Key("s"),
+    "max": Key("s"),
+}
 _ACCURACY: Branch = {
     "p_a": _GOOD_SHARE,
     "p_a_ceiling": _GOOD_SHARE,
     "p_a_loss": _SHARE,
+    "offline_min_per_hour": Key("min/h"),
+    "mistakes": _LESS,
     "mistake_rate_per_hour": Key("1/h"),
     "mistake_duration_s": Key("s"),
+    "mistake_recurrence_s": Key("s", "min"),
+    "unseen_share": _SHARE,
     "false_online_share": _SHARE,
+    "false_online_floor": _SHARE,
+    "detection_time_s": {**_TIMES, "censored": _LESS},
+    "recovery_time_s": _TIMES,
+    "staleness_s": {"p50": Key("s", quantile=0.5), "p99": Key("s", quantile=0.99)},
+    "disagreement_share": _SHARE,
+    "excused_share": _SHARE,
     "alive_s": Key("s", "min"),
+    "absent_s": Key("s", "min"),
+}
+
+_SERVICE: Branch = {
+    "n": _MORE,
+    "spread_n": _MORE,
+    "before_answer_share": _SHARE,
+    **_percentiles("p50", "p99", prefix="lateness_"),
+    **_percentiles("p50", "p99", prefix="wait_"),
+    **_percentiles("p50", "p99", prefix="answer_"),
+    **_percentiles("p50", "p99", prefix="first_"),
+    **_percentiles("p50", "p99", prefix="spread_"),
+    **_percentiles("p50", "p99", prefix="sent_first_"),
 }
 
 JUDGEABLE: Branch = {
     "fanout": {"<event>": {"<role>": _FANOUT}},
+    "service": {"<event>": _SERVICE},
     "delivery": {"<event>": {"emitted": _MORE, **_BALANCE, "by_role": {"<role>": _BALANCE}}},
     "rest": {
         "<call>": {
@@ -92,11 +126,13 @@ JUDGEABLE: Branch = {
     "presence": {
         "<role>": {
             **_ACCURACY,
-            "detection_time_s": {"p50": Key("s", quantile=0.5), "p99": Key("s", quantile=0.99)},
+            "detection_by_departure": {"<name>": _TIMES},
+            "oracle": {"n": _MORE, "p_a": _GOOD_SHARE, "false_online_share": _SHARE},
             **_percentiles("p99", prefix="beat_reply_"),
             "beats": _MORE,
             "beats_answered": _MORE,
             "beats_unanswered": _LESS,
+            "forbidden": _LESS,
             "by_observer": {"<role>": _ACCURACY},
         }
     },
@@ -112,6 +148,11 @@ JUDGEABLE: Branch = {
         **_percentiles("p99", prefix="confirm_"),
         **_percentiles("p99", unit="s", prefix="ping_gap_"),
         "ping_gap_max_s": Key("s"),
+        **_percentiles("p99", unit="s", prefix="proof_age_"),
+        "proof_age_max_s": Key("s"),
+        "deaf": _LESS,
+        "deaf_recovered": _LESS,
+        "canaries": _MORE,
         "connect_failed": _OPEN,
         "disconnects": _OPEN,
         "protocol_errors": _OPEN,
@@ -120,14 +161,18 @@ JUDGEABLE: Branch = {
         "checked": _MORE,
         "violations": _OPEN,
         "unknown_events": _OPEN,
+        "tolerated": _OPEN,
         "events": {"<event>": {"emitted": _MORE, "received": _MORE, "checked": _MORE, "violations": _LESS}},
     },
     "generator": {
         **_percentiles("p99", prefix="lateness_"),
         **_percentiles("p99", prefix="loop_lag_"),
         **_percentiles("p99", prefix="rest_wait_"),
+        **_percentiles("p50", "p99", prefix="read_lag_"),
         "loop_lag_max_ms": Key("ms"),
         "cpu_share_max": Key("cores"),
+        "steal_share_max": Key("share"),
+        "machine_cpu_share_max": Key("share"),
         "dropped": _LESS,
         "overflow": _LESS,
     },

@@ -66,12 +66,13 @@ class Paired:
     why: str = ""
 
 
-def judge_pairs(differences: ArrayLike, margin: float) -> Paired:
+def judge_pairs(differences: ArrayLike, margin: float, *, alpha: float = ALPHA) -> Paired:
     """Judge one metric's differences, positive where the candidate is worse.
 
     Args:
         differences: one number a pair, shape (k,).
         margin: how much worse is still good enough, in the same unit; positive.
+        alpha: one-sided error; the interval holds 1 - 2 alpha.
 
     Raises:
         ValueError: a difference is not finite, or the margin is not positive.
@@ -91,16 +92,17 @@ def judge_pairs(differences: ArrayLike, margin: float) -> Paired:
     if sd <= 1e-12 * max(1.0, abs(mean)):
         why = "all pairs gave the very same difference: that is no measurement of noise"
         return Paired(k, mean, None, sd, None, flips, margin, "INCONCLUSIVE", why=why)
-    return _decide(k, mean, sd / math.sqrt(k), k - 1, sd, flips, margin)
+    return _decide(k, mean, sd / math.sqrt(k), k - 1, sd, flips, margin, alpha)
 
 
-def judge_unpaired(baseline: ArrayLike, candidate: ArrayLike, margin: float) -> Paired:
+def judge_unpaired(baseline: ArrayLike, candidate: ArrayLike, margin: float, *, alpha: float = ALPHA) -> Paired:
     """Judge two groups of runs that were not interleaved (Welch's t; what drifted in between counts as difference).
 
     Args:
         baseline: a number a run, greater is worse (logarithms for ratios), shape (n,).
         candidate: the same of the candidate, shape (m,).
         margin: how much worse is still good enough, in the same unit; positive.
+        alpha: one-sided error.
 
     Returns:
         As :func:`judge_pairs`; ``k`` is the smaller group, ``sd`` that of a difference of two runs.
@@ -119,18 +121,20 @@ def judge_unpaired(baseline: ArrayLike, candidate: ArrayLike, margin: float) -> 
         why = "all runs of an arm gave the very same value: that is no measurement of noise"
         return Paired(k, mean, None, 0.0, None, None, margin, "INCONCLUSIVE", why=why)
     df = float(parts.sum() ** 2 / (parts**2 / np.array([len(a) - 1, len(b) - 1])).sum())
-    return _decide(k, mean, error, df, error * math.sqrt(k), None, margin)
+    return _decide(k, mean, error, df, error * math.sqrt(k), None, margin, alpha)
 
 
-def _decide(k: int, mean: float, error: float, df: float, sd: float, flips: float | None, margin: float) -> Paired:
+def _decide(
+    k: int, mean: float, error: float, df: float, sd: float, flips: float | None, margin: float, alpha: float
+) -> Paired:
     """Hold the interval of a mean against the margin."""
-    half = float(stats.t.ppf(1 - ALPHA, df)) * error
+    half = float(stats.t.ppf(1 - alpha, df)) * error
     low, high = mean - half, mean + half
     p_worse = float(stats.t.sf((mean - margin) / error, df))
     result: Result = "FAIL" if low > margin else "PASS" if high < margin else "INCONCLUSIVE"
     more, why = None, ""
     if result == "INCONCLUSIVE":
-        needed = pairs_needed(sd, abs(mean - margin))
+        needed = pairs_needed(sd, abs(mean - margin), alpha=alpha)
         more = None if needed is None else max(1, needed - k)
         why = "the interval holds the margin" + (
             "" if more is not None else ", and so close to it no number of pairs decides"
@@ -235,6 +239,21 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
         largest = max(largest, min(1.0, (len(p_values) - rank) * p))
         adjusted[name] = largest
     return adjusted
+
+
+def benjamini_hochberg(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Benjamini and Hochberg's adjustment (1995): the share of false findings among all up to each name's p-value.
+
+    Args:
+        p_values: by name.
+
+    Returns:
+        The q-values, by name.
+    """
+    if not p_values:
+        return {}
+    found = stats.false_discovery_control(list(p_values.values()))
+    return dict(zip(p_values, map(float, found), strict=True))
 
 
 def log_ratios(baseline: Sequence[float], candidate: Sequence[float]) -> NDArray[np.float64]:

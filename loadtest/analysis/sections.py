@@ -11,17 +11,16 @@ What leaked is safety, not speed, and is counted over the whole run whatever the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from loadtest.analysis.bootstrap import ratio_interval
-from loadtest.analysis.model import Estimate, Interval, RunData
+from loadtest.analysis.emissions import Emissions
+from loadtest.analysis.model import Estimate, Interval
 from loadtest.analysis.quantiles import MS_PER_US, S_PER_US, Pool
 from loadtest.analysis.series import Series
-from loadtest.analysis.windows import Scope, Windows
+from loadtest.analysis.windows import Scope
 
 Section = dict[str, Any]
 
@@ -46,23 +45,22 @@ LEDGER = (
 _WHOLE_RUN = frozenset({"leaked"})
 _DIGITS = 3
 _US_PER_S = 1_000_000
-_US_PER_HOUR = 3_600 * _US_PER_S
 
 
 def percentile_keys(prefix: str, quantiles: Iterable[tuple[str, float]], pool: Pool) -> Section:
     """Percentiles in milliseconds as ``{prefix}{label}_ms`` with their intervals beside them."""
     section: Section = {}
     for label, q in quantiles:
-        _put(section, f"{prefix}{label}_ms", pool.percentile(q).scaled(MS_PER_US, _DIGITS))
+        put(section, f"{prefix}{label}_ms", pool.percentile(q).scaled(MS_PER_US, _DIGITS))
     return section
 
 
-def _put(section: Section, key: str, estimate: Estimate) -> None:
+def put(section: Section, key: str, estimate: Estimate) -> None:
     section[key] = estimate.value
     section[f"{key}_interval"] = estimate.interval
 
 
-def _put_share(section: Section, key: str, numerator: np.ndarray[Any, Any], denominator: np.ndarray[Any, Any]) -> None:
+def put_share(section: Section, key: str, numerator: np.ndarray[Any, Any], denominator: np.ndarray[Any, Any]) -> None:
     """A share of two per-window sums, with its interval cut to 0..1; None where there is nothing to divide by."""
     total = float(denominator.sum())
     section[key] = float(numerator.sum()) / total if total > 0 else None
@@ -73,66 +71,32 @@ def _clipped(interval: Interval | None) -> Interval | None:
     return None if interval is None else (min(max(interval[0], 0.0), 1.0), min(max(interval[1], 0.0), 1.0))
 
 
-@dataclass(frozen=True, slots=True)
-class Emissions:
-    """How many emissions stand behind an event's deliveries: they, not the deliveries, are the samples.
-
-    Attributes:
-        marks: per (event, role), the windows and codes of the emissions that somebody of that role was to receive.
-    """
-
-    marks: dict[tuple[str, str], tuple[Windows, Windows]]
-
-    @classmethod
-    def of(cls, data: RunData) -> Emissions:
-        """Read them from the closing records, one per emission x receiver role x worker."""
-        frame = data.closings
-        if frame.empty:
-            return cls({})
-        settled = frame["delivered"] + frame["late"] + frame["lost"] > 0
-        chosen = pd.DataFrame(
-            {
-                "event": frame["event"],
-                "role": frame["role"],
-                "window": frame["due_us"].to_numpy(np.int64) // round(data.window_s * _US_PER_S),
-                "code": pd.factorize(frame["mark"])[0],
-            }
-        )[settled.to_numpy()]
-        return cls(
-            {
-                (str(event), str(role)): (rows["window"].to_numpy(np.int64), rows["code"].to_numpy(np.int64))
-                for (event, role), rows in chosen.groupby(["event", "role"])
-            }
-        )
-
-    def count(self, event: str, role: str, windows: Windows, series: Series) -> int:
-        """Emissions of an event that reached for a role; an event without closing records counts what was emitted."""
-        if (event, role) not in self.marks:
-            return round(series.total("delivery.emitted", windows, name=event) or 0.0)
-        its_windows, codes = self.marks[event, role]
-        return int(np.unique(codes[np.isin(its_windows, windows)]).size)
-
-
 def fanout(series: Series, emissions: Emissions, scope: Scope) -> Section:
     """Latency from the due moment to the receiver's socket, late deliveries included, per event and role.
 
     ``last_*`` is the slowest required receiver of an emission, ``sent_*`` counts from the actual send,
-    ``p99_incl_lost_ms`` takes what was lost as infinite.
+    ``p99_incl_lost_ms`` takes what was lost as infinite (``last_p99_incl_lost_ms`` an emission that somebody lost),
+    ``arrival_*`` ends when the kernel received the message instead of when this tool read it, over those deliveries
+    whose arrival is known.
     """
     section: Section = {}
     windows = scope.hold
     for event, role in series.hist_keys("fanout"):
         lost = series.per_window("delivery.lost", windows, name=event, role=role)
         pool = series.pool("fanout", windows, name=event, role=role, lost=lost)
-        last = series.pool("fanout_last", windows, name=event, role=role)
+        last = emissions.last(event, role, windows) or series.pool("fanout_last", windows, name=event, role=role)
         sent = series.pool("fanout_sent", windows, name=event, role=role)
         row: Section = {"n": pool.n, "emissions": emissions.count(event, role, windows, series)}
         row |= percentile_keys("", (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999)), pool)
         row["max_ms"] = None if pool.max_us is None else round(pool.max_us * MS_PER_US, _DIGITS)
-        _put(row, "p99_incl_lost_ms", pool.percentile_incl_lost(0.99).scaled(MS_PER_US, _DIGITS))
+        put(row, "p99_incl_lost_ms", pool.percentile_incl_lost(0.99).scaled(MS_PER_US, _DIGITS))
         row["last_n"] = last.n
         row |= percentile_keys("last_", (("p50", 0.5), ("p99", 0.99)), last)
+        put(row, "last_p99_incl_lost_ms", last.percentile_incl_lost(0.99).scaled(MS_PER_US, _DIGITS))
         row |= percentile_keys("sent_", (("p50", 0.5), ("p99", 0.99)), sent)
+        arrival = series.pool("fanout_arrival", windows, name=event, role=role)
+        row["arrival_n"] = arrival.n
+        row |= percentile_keys("arrival_", (("p50", 0.5), ("p99", 0.99)), arrival)
         section.setdefault(event, {})[role] = row
     return section
 
@@ -170,8 +134,8 @@ def _balance(series: Series, scope: Scope, event: str, role: str | None, *, acco
         for column in ("delivered", "late", "lost", "cut_by_peer")
     }
     settled = sum(parts.values(), np.zeros(scope.hold.size))
-    _put_share(row, "delivered_share", parts["delivered"], settled)
-    _put_share(row, "lost_share", parts["lost"], settled)
+    put_share(row, "delivered_share", parts["delivered"], settled)
+    put_share(row, "lost_share", parts["lost"], settled)
     return row
 
 
@@ -191,7 +155,7 @@ def rest(series: Series, scope: Scope) -> Section:
         row |= percentile_keys("", (("p50", 0.5), ("p99", 0.99)), pool)
         waits = series.pool("rest_wait", scope.hold, name=call)
         row |= percentile_keys("wait_", (("p99", 0.99),), waits)
-        _put_share(
+        put_share(
             row,
             "error_share",
             series.per_window("rest.error", scope.hold, name=call),
@@ -199,68 +163,6 @@ def rest(series: Series, scope: Scope) -> Section:
         )
         section[call] = row
     return section
-
-
-def presence(series: Series, scope: Scope) -> Section:
-    """Presence accuracy by target role, in the terms of Chen, Toueg & Aguilera 2002.
-
-    ``p_a`` is the share of alive pair-time in which the observer was told so, ``p_a_ceiling`` what the heartbeat and
-    the expiry allow at best; beats and their replies are those of the role itself.
-    """
-    keys = series.count_keys("presence.")
-    targets = {name for metric, name, _ in keys if metric in _PAIR_TIMES}
-    beaters = {role or name for metric, name, role in keys if metric == "presence.beats"}
-    beaters |= {role for _, role in series.hist_keys("beat_reply")}
-    section: Section = {}
-    for role in sorted(targets | beaters):
-        observers = sorted({watcher for metric, name, watcher in keys if name == role and metric in _PAIR_TIMES})
-        row = _accuracy(series, scope, role, None)
-        detection = series.pool("detection_time", scope.hold, name=role)
-        row["detection_time_s"] = {
-            label: detection.percentile(q).scaled(S_PER_US, _DIGITS).value for label, q in (("p50", 0.5), ("p99", 0.99))
-        }
-        row |= percentile_keys("beat_reply_", (("p99", 0.99),), series.pool("beat_reply", scope.hold, role=role))
-        row["beats"] = _beats(series, scope, "beats", role)
-        row["beats_answered"] = _beats(series, scope, "answered", role)
-        row["beats_unanswered"] = _beats(series, scope, "unanswered", role)
-        row["by_observer"] = {observer: _accuracy(series, scope, role, observer) for observer in observers}
-        section[role] = row
-    return section
-
-
-_PAIR_TIMES = frozenset({"presence.alive_us", "presence.absent_us"})
-
-
-def _beats(series: Series, scope: Scope, what: str, role: str) -> int | None:
-    """Beats by the role that beats: the row's role, or its name where the row has no role."""
-    by_role = series.total(f"presence.{what}", scope.hold, role=role)
-    unnamed = series.total(f"presence.{what}", scope.hold, name=role, role="")
-    if by_role is None and unnamed is None:
-        sent = series.total("presence.beats", scope.hold, role=role)
-        return None if sent is None else 0
-    return round((by_role or 0.0) + (unnamed or 0.0))
-
-
-def _accuracy(series: Series, scope: Scope, target: str, observer: str | None) -> Section:
-    def summed(what: str) -> float | None:
-        return series.total(f"presence.{what}", scope.hold, name=target, role=observer)
-
-    def each(what: str) -> np.ndarray[Any, Any]:
-        return series.per_window(f"presence.{what}", scope.hold, name=target, role=observer)
-
-    row: Section = {}
-    alive_us, mistakes = summed("alive_us"), summed("mistakes")
-    mistake_us = summed("mistake_us")
-    _put_share(row, "p_a", each("right_us"), each("alive_us"))
-    ideal_us = summed("ideal_right_us")
-    row["p_a_ceiling"] = ideal_us / alive_us if ideal_us is not None and alive_us else None
-    has_both = row["p_a"] is not None and row["p_a_ceiling"] is not None
-    row["p_a_loss"] = row["p_a_ceiling"] - row["p_a"] if has_both else None
-    row["mistake_rate_per_hour"] = (mistakes or 0.0) / alive_us * _US_PER_HOUR if alive_us else None
-    row["mistake_duration_s"] = mistake_us * S_PER_US / mistakes if mistake_us is not None and mistakes else None
-    _put_share(row, "false_online_share", each("false_online_us"), each("absent_us"))
-    row["alive_s"] = None if alive_us is None else round(alive_us * S_PER_US, _DIGITS)
-    return row
 
 
 def cable(series: Series, scope: Scope) -> Section:
@@ -275,7 +177,13 @@ def cable(series: Series, scope: Scope) -> Section:
     for key in ("stale", "reconnects", "pings"):
         section[key] = round(series.total(f"cable.{key}", scope.hold) or 0)
     section["protocol_errors"] = series.by_name("cable.protocol_error", None)
+    ages = series.pool("proof_age", scope.hold)
+    put(section, "proof_age_p99_s", ages.percentile(0.99).scaled(S_PER_US, _DIGITS))
+    section["proof_age_max_s"] = None if ages.max_us is None else round(ages.max_us * S_PER_US, _DIGITS)
+    for key in ("deaf", "deaf_recovered"):
+        section[key] = round(series.total(f"cable.{key}", scope.hold) or 0)
+    section["canaries"] = round(series.total("emission.canary", scope.hold) or 0)
     gaps = series.pool("ping_gap", scope.hold)
-    _put(section, "ping_gap_p99_s", gaps.percentile(0.99).scaled(S_PER_US, 6))
+    put(section, "ping_gap_p99_s", gaps.percentile(0.99).scaled(S_PER_US, 6))
     section["ping_gap_max_s"] = None if gaps.max_us is None else round(gaps.max_us * S_PER_US, 6)
     return section

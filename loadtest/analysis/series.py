@@ -118,19 +118,24 @@ class Series:
             return None
         return sum(self._sum(key, windows) for key in keys)
 
-    def by_name(self, metric: str, windows: Windows | None) -> dict[str, int]:
-        """A count's sums by name, the zero ones left out."""
-        return self._by(metric, windows, lambda key: key[1])
+    def by_name(self, metric: str, windows: Windows | None, *, role: str | None = None) -> dict[str, int]:
+        """A count's sums by name, over all roles or for one, the zero ones left out."""
+        return self._by(metric, windows, lambda key: key[1], role=role)
 
     def by_role(self, metric: str, windows: Windows | None, *, name: str) -> dict[str, int]:
         """A count's sums by role for one name, the zero ones left out."""
         return self._by(metric, windows, lambda key: key[2], name)
 
     def _by(
-        self, metric: str, windows: Windows | None, label: Callable[[Key], str], name: str | None = None
+        self,
+        metric: str,
+        windows: Windows | None,
+        label: Callable[[Key], str],
+        name: str | None = None,
+        role: str | None = None,
     ) -> dict[str, int]:
         sums: dict[str, float] = defaultdict(float)
-        for key in self._matching(metric, name, None):
+        for key in self._matching(metric, name, role):
             sums[label(key)] += self._sum(key, windows)
         return {key: round(value) for key, value in sorted(sums.items()) if value}
 

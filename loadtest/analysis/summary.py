@@ -8,11 +8,15 @@ from loadtest.analysis import conformity
 from loadtest.analysis import generator as generating
 from loadtest.analysis import sections as measured
 from loadtest.analysis import verdict as judged
+from loadtest.analysis.emissions import Emissions
 from loadtest.analysis.judging import slo_checks, slo_warnings
 from loadtest.analysis.keys import MIN_EMISSIONS_P99
+from loadtest.analysis.limits import limit_warnings
 from loadtest.analysis.model import Check, RunData, Summary
 from loadtest.analysis.population import connected_share, users
+from loadtest.analysis.presence import presence
 from loadtest.analysis.series import Series
+from loadtest.analysis.service import service
 from loadtest.analysis.slo import Slo
 from loadtest.analysis.windows import Scope, Timeline, timeline
 
@@ -33,7 +37,7 @@ def summarise(data: RunData, slo: Slo | None = None) -> Summary:
     """
     series = Series(data)
     line = timeline(data)
-    emissions = measured.Emissions.of(data)
+    emissions = Emissions.of(data)
     full = _measure(data, series, line, emissions, line.full())
     fitness = full["generator"]
     reasons = generating.invalid_reasons(data, series, line, fitness, full["fanout"])
@@ -51,14 +55,13 @@ def summarise(data: RunData, slo: Slo | None = None) -> Summary:
     return Summary({"run": _run(data, line), **full}, verdict)
 
 
-def _measure(
-    data: RunData, series: Series, line: Timeline, emissions: measured.Emissions, scope: Scope
-) -> dict[str, Any]:
+def _measure(data: RunData, series: Series, line: Timeline, emissions: Emissions, scope: Scope) -> dict[str, Any]:
     return {
         "fanout": measured.fanout(series, emissions, scope),
+        "service": service(emissions, scope),
         "delivery": measured.delivery(series, scope),
         "rest": measured.rest(series, scope),
-        "presence": measured.presence(series, scope),
+        "presence": presence(data, series, scope),
         "cable": measured.cable(series, scope),
         "contract": conformity.contract(data, series),
         "users": users(data, series, line, scope),
@@ -87,7 +90,12 @@ def _run(data: RunData, line: Timeline) -> dict[str, Any]:
         "duration_s": round(line.duration_s, 3),
         "hold_s": round(line.hold_s, 3),
         "interrupted": meta.get("interrupted"),
-        "target": {key: target.get(key) for key in ("url", "embedded", "dialect", "server")},
+        "target": {
+            **{key: target.get(key) for key in ("url", "embedded", "dialect", "server")},
+            "cpu_share_max": generating.highest(data, line, "target.cpu_share"),
+            "rss_max_bytes": generating.highest(data, line, "target.rss_bytes"),
+            "backlog_max_bytes": generating.highest(data, line, "target.backlog_bytes"),
+        },
         "population": {key: population.get(key) for key in ("agents", "contacts", "accounts", "members")},
         "plan": dict(meta.get("plan") or {}),
         "versions": dict(meta.get("versions") or {}),
@@ -101,7 +109,7 @@ def _run(data: RunData, line: Timeline) -> dict[str, Any]:
 def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo | None) -> list[str]:
     balance = sections["delivery"]
     emitted = sum(row["emitted"] or 0 for event, row in balance.items() if event != judged.PRESENCE_EVENT)
-    found = generating.warnings(sections["generator"], sections["fanout"], emitted)
+    found = generating.warnings(line, sections["generator"], sections["fanout"], emitted)
     if data.meta.get("interrupted"):
         found.append(
             f"The run was interrupted after {line.hold_s:.0f} s of its hold and is judged by what it had measured. "
@@ -124,7 +132,11 @@ def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo 
             f"{cut:,} deliveries have no outcome because the target cut their sockets first; they are in no loss. "
             f"Look at the disconnect reasons."
         )
-    found += conformity.tolerated(data)
+    found += generating.server_warnings(data, line)
+    found += limit_warnings(sections)
+    found += _deaf(sections["cable"])
+    found += conformity.not_driven(sections["contract"], sections["rest"])
+    found += conformity.tolerated(sections["contract"])
     found += _few_emissions(sections["fanout"])
     if slo is None:
         found += judged.presence_warnings(sections)
@@ -132,6 +144,16 @@ def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo 
     else:
         found += slo_warnings(slo, sections)
     return found
+
+
+def _deaf(cable: dict[str, Any]) -> list[str]:
+    if not cable["deaf"]:
+        return []
+    again = cable["deaf_recovered"]
+    return [
+        f"{cable['deaf']:,} sockets were connected but deaf: open, subscribed, and nothing of what was due to them "
+        f"came; {again:,} of them heard again. Look at the target's pub/sub side; the time line says when."
+    ]
 
 
 def _few_emissions(fanout: dict[str, Any]) -> list[str]:

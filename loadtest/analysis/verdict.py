@@ -2,9 +2,10 @@
 
 Default checks (design, "Verdicts"): the run held; the generator was valid; 99 % of the planned users were confirmed
 and connected 99 % of the time; something was delivered; at most 1 % of the expected deliveries undetermined (else
-INCONCLUSIVE); nothing lost, nothing leaked, no contract violation; at most 0.1 % REST errors; presence within 5 points
-of its ceiling. No limit on latency; reordering never fails. With an SLO the checks are: the run held, the generator was
-valid, somebody was confirmed, something was delivered, nothing leaked, and the SLO's limits in place of the others.
+INCONCLUSIVE); nothing lost, no socket deaf, nothing leaked, no contract violation; at most 0.1 % REST errors; presence
+within 5 points of its ceiling. No limit on latency; reordering never fails. With an SLO the checks are: the run held,
+the generator was valid, somebody was confirmed, something was delivered, nothing leaked, and the SLO's limits in place
+of the others.
 
 Leaks are found twice: by the ledger, whose marks came back on sockets outside an emission's audience, and by content,
 where the checker found a frame, anybody's, that its receiver must not see
@@ -14,9 +15,9 @@ Marked windows. Checks are judged on the unmarked windows, then again on all win
 worse with the marked windows in has its deciding values in them: they may be the generator's doing or the target's, and
 nobody can tell, so the run is INVALID. A check that fails on the unmarked windows alone fails on trusted values.
 
-Combination: INVALID before FAIL before INCONCLUSIVE before PASS, with two exceptions that are ``final``. A leak is FAIL
+Combination: INVALID before FAIL before INCONCLUSIVE before PASS, with exceptions that are ``final``. A leak is FAIL
 whatever else is wrong: a frame in the wrong hands is a fact that no slow generator can invent. A target that was lost
-in mid-run is FAIL for the same reason.
+in mid-run is FAIL for the same reason, and so is one that the abort guard let go.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any
 
 from loadtest.analysis.conformity import LEAKING
 from loadtest.analysis.generator import MAX_MARKED_SHARE
+from loadtest.analysis.limits import own_limits
 from loadtest.analysis.model import Check, Result, Verdict
 
 MIN_CONFIRMED_PERCENT = 99.0
@@ -52,6 +54,20 @@ def essential_checks(sections: Mapping[str, Any], meta: Mapping[str, Any]) -> li
     """
     checks = [_hold(sections), _generator(sections), _anybody(sections), _deliveries(sections, meta)]
     checks += [_leaks(sections), _leaks_by_content(sections)]
+    checks += own_limits(sections)
+    if meta.get("aborted"):
+        checks.append(
+            Check(
+                name="abort guard",
+                value=False,
+                limit=1,
+                bound="min",
+                unit="",
+                result="FAIL",
+                note=f"The run let go of its target: {meta['aborted']}. What was measured until then is kept.",
+                final=True,
+            )
+        )
     if meta.get("target_lost"):
         checks.append(
             Check(
@@ -80,6 +96,7 @@ def default_checks(sections: Mapping[str, Any], connected_share: float | None) -
         _connected_time(connected_share),
         _undetermined(sections),
         _lost(sections),
+        *_deaf(sections),
         _violations(sections),
         *_rest_errors(sections),
         *_presence(sections),
@@ -215,9 +232,9 @@ def _leaks_by_content(sections: Mapping[str, Any]) -> Check:
 
 
 def _leak_sentence(row: Mapping[str, Any]) -> str:
-    """Which events reached whom; the events are those of the frames kept as evidence."""
+    """Which events reached whom."""
     events = list(row["events"])
-    named = ", ".join(events[:_MOST_NAMED]) or "events without evidence"
+    named = ", ".join(events[:_MOST_NAMED]) or "no known event"
     more = f" and {len(events) - _MOST_NAMED} other events" if len(events) > _MOST_NAMED else ""
     frames = f"{row['n']:,} frame{'s' if row['n'] > 1 else ''}"
     whom = f"a socket of role {row['role']}" if row["role"] else "a socket"
@@ -265,6 +282,21 @@ def _lost(sections: Mapping[str, Any]) -> Check:
     return Check("lost", sum(lost.values()), 0, "max", "", "FAIL" if lost else "PASS", note=note)
 
 
+def _deaf(sections: Mapping[str, Any]) -> list[Check]:
+    """One check where sockets were deaf at some time; those that hear again fail nothing by that."""
+    found, again = sections["cable"]["deaf"], sections["cable"]["deaf_recovered"]
+    if not found:
+        return []
+    deaf = max(found - again, 0)
+    note = ""
+    if deaf:
+        note = (
+            f"They stayed open and subscribed, and had nothing more of what was due to them"
+            f"{f' ({again:,} others heard again)' if again else ''}: look at the target's pub/sub side, such as Redis."
+        )
+    return [Check("deaf sockets", deaf, 0, "max", "", "FAIL" if deaf else "PASS", note=note)]
+
+
 def _violations(sections: Mapping[str, Any]) -> Check:
     kinds = sections["contract"]["violations"]
     note = f"By kind: {_listed(kinds)}." if kinds else ""
@@ -272,8 +304,8 @@ def _violations(sections: Mapping[str, Any]) -> Check:
 
 
 def _rest_errors(sections: Mapping[str, Any]) -> list[Check]:
-    """At most one check; a run without REST calls has none."""
-    calls = sections["rest"].values()
+    """At most one check; a run without REST calls has none. What the target cannot do is not held against it."""
+    calls = [call for name, call in sections["rest"].items() if name not in sections["contract"]["not_driven"]]
     n = sum(call["n"] for call in calls)
     if not n:
         return []

@@ -27,10 +27,11 @@ class Breach:
 
     Attributes:
         window: the window it marks.
-        cause: what was out of bounds (``lateness``, ``loop_lag``, ``cpu``, ...).
+        cause: why (``lateness``, ``loop_lag`` or ``cpu`` of the generator itself, ``steal``, ``machine``, ...).
         value: what it was.
         limit: what it may be.
         remedy: what to do about it, as an instruction.
+        measure: what was out of bounds, where that is not the cause itself.
     """
 
     window: int
@@ -38,6 +39,7 @@ class Breach:
     value: float
     limit: float
     remedy: str
+    measure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,7 @@ def _breaches(data: RunData) -> list[Breach]:
                 value=_number(extra.get("value")),
                 limit=_number(extra.get("limit")),
                 remedy=str(extra.get("remedy", "")),
+                measure=str(extra.get("measure", "")),
             )
         )
     return found

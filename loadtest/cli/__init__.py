@@ -10,7 +10,21 @@ import sys
 from collections.abc import Sequence
 
 from loadtest import __version__
-from loadtest.cli import asyncapi, events, init, options, report, serve
+from loadtest.cli import (
+    ab,
+    asyncapi,
+    baseline,
+    calibrate,
+    compare,
+    events,
+    init,
+    options,
+    presence_sweep,
+    probe,
+    provision,
+    report,
+    serve,
+)
 from loadtest.errors import LoadtestError, UsageError
 
 EXIT_USAGE = 2
@@ -26,7 +40,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"loadtest {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in (serve, report, init, options, events, asyncapi):
+    for verb in (
+        serve,
+        provision,
+        probe,
+        report,
+        ab,
+        compare,
+        baseline,
+        calibrate,
+        presence_sweep,
+        init,
+        options,
+        events,
+        asyncapi,
+    ):
         verb.add_parser(verbs)
     return parser
 

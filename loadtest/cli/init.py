@@ -14,6 +14,7 @@ FILES = {
     "agents.py.txt": "agents.py",
     "contacts.py.txt": "contacts.py",
     "mixed.py.txt": "mixed.py",
+    "presence.py.txt": "presence.py",
     "slo.toml": "slo.toml",
     "target.toml": "target.toml",
 }
@@ -57,5 +58,6 @@ def run(options: argparse.Namespace) -> int:
     print("A first run, on the embedded server:")
     print(f"    cd {folder} && locust -f agents.py --headless")
     print("On your installation, after filling in target.toml:")
-    print(f"    cd {folder} && locust -f agents.py --headless --config target.toml --slo slo.toml")
+    print(f"    cd {folder} && loadtest probe --target target.toml")
+    print(f"    cd {folder} && locust -f agents.py --headless --target target.toml --slo slo.toml")
     return 0

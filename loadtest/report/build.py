@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def build(run_folder: Path | str, slo: Slo | None = None) -> Summary:
-    """Make summary.json, summary.md, report.html and figures/ of a run.
+    """Make summary.json, summary.md, junit.xml, report.html and figures/ of a run.
 
     Args:
         run_folder: the run's folder, or the run.sqlite in it.

@@ -7,6 +7,7 @@ from loadtest.report.figures_generator import generator_over_time
 from loadtest.report.figures_latency import answers_distribution, fanout_distribution, fanout_over_time
 from loadtest.report.figures_load import load_over_time
 from loadtest.report.figures_presence import presence_over_time
+from loadtest.report.figures_presence_strip import who_was_there
 from loadtest.report.series import Frames
 from loadtest.report.timeline import Timeline
 
@@ -27,6 +28,7 @@ def draw(frames: Frames, line: Timeline, limits: dict[str, float] | None = None)
             fanout_over_time(frames, line),
             fanout_distribution(frames),
             load_over_time(frames, line),
+            who_was_there(frames, line),
             presence_over_time(frames, line),
             answers_distribution(frames),
             generator_over_time(frames, line, limits),

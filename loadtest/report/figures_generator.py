@@ -10,17 +10,19 @@ from loadtest.report.timeline import Timeline
 
 
 def generator_over_time(frames: Frames, line: Timeline, limits: dict[str, float] | None = None) -> ink.Picture | None:
-    """Lateness, event-loop lag and CPU share of the generator over time, with their limits and breached windows.
+    """Lateness, loop lag, read lag and CPU share of the generator over time, with their limits and breached windows.
 
     Args:
         frames: the run.
         line: its time line.
-        limits: ``lateness`` and ``loop_lag`` in milliseconds, ``cpu`` as a share; a limit not given is not drawn.
+        limits: ``lateness``, ``loop_lag`` and ``read_lag`` in milliseconds, ``cpu`` as a share; a limit not given is
+            not drawn.
     """
     limits = limits or {}
     tails: list[tuple[str, Key, str]] = [
         ("Lateness: how long after its due time an action was sent off", ("lateness", "", ""), "lateness"),
         ("Event-loop lag: how long the generator could not react", ("loop_lag", "", ""), "loop_lag"),
+        ("Read lag: how long the kernel had held what was read", ("read_lag", "", ""), "read_lag"),
     ]
     bins = frames.bins([key for _, key, _ in tails])
     if not bins.count:
@@ -33,7 +35,7 @@ def generator_over_time(frames: Frames, line: Timeline, limits: dict[str, float]
     ]
     if limits:
         keys.append(ink.key_line(ink.INK, "limit", linestyle=(0, (1, 1.5)), linewidth=1.3))
-    figure, axes = ink.grid(3, 1, row_in=1.25, legend=ink.with_breach(keys, line))
+    figure, axes = ink.grid(4, 1, row_in=1.25, legend=ink.with_breach(keys, line))
     told: list[str] = []
     for panel, (title, key, limit) in zip(axes, tails, strict=False):
         series = frames.percentiles(key, [90.0, 99.0], bins)
@@ -52,26 +54,27 @@ def generator_over_time(frames: Frames, line: Timeline, limits: dict[str, float]
     fine = frames.bins([])
     cpu = frames.gauge("generator.cpu_share", fine, across="max") * 100.0
     told_cpu = ~np.isnan(cpu)  # a tick may fall just into the next bin: no gap for that
-    axes[2].plot(fine.centre_s[told_cpu], cpu[told_cpu], color=ink.VIOLET)
+    axes[3].plot(fine.centre_s[told_cpu], cpu[told_cpu], color=ink.VIOLET)
     shown = cpu.tolist()
     if "cpu" in limits:
-        axes[2].axhline(limits["cpu"] * 100.0, color=ink.INK, linestyle=(0, (1, 1.5)), linewidth=1.3)
+        axes[3].axhline(limits["cpu"] * 100.0, color=ink.INK, linestyle=(0, (1, 1.5)), linewidth=1.3)
         shown.append(limits["cpu"] * 100.0)
-    axes[2].set_title("CPU share of the busiest worker process, of one core")
-    ink.linear_axis(axes[2], shown, "CPU", at_least=100.0, unit=" %")
+    axes[3].set_title("CPU share of the busiest worker process, of one core")
+    ink.linear_axis(axes[3], shown, "CPU", at_least=100.0, unit=" %")
     if not np.isnan(cpu).all():
         told.append(f"CPU: at most {np.nanmax(cpu):.0f} % of a core.")
     for row, panel in enumerate(axes):
-        ink.time_axis(panel, line.begin_s, line.end_s, labelled=row == 2)
+        ink.time_axis(panel, line.begin_s, line.end_s, labelled=row == 3)
         ink.stretches(panel, line, named=row == 0)
     return ink.finish(
         figure,
         name="generator_over_time",
         title="The generator's own health",
         caption=(
-            "All three are this tool's, not the target's: while they stay below their limits, a slow number is the "
+            "All four are this tool's, not the target's: while they stay below their limits, a slow number is the "
             "target's. "
-            "The limit of lateness holds for its p99, that of loop lag for its longest. "
+            "The limit of lateness holds for its p99, that of loop lag for its longest, that of read lag for its p99 "
+            "or a tenth of the latency's. "
             f"{ink.shading(line)}"
         ).strip(),
         alt=f"Line charts of the generator's health over time. {' '.join(told)} "

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from loadtest.report import facts, model, tables, tables_contract, tables_health
+from loadtest.report import facts, model, tables, tables_contract, tables_health, tables_presence, tables_service
 from loadtest.report.tables import Table, part
 from loadtest.report.wording import plain, seconds
 
@@ -74,6 +74,7 @@ def _lines(summary: Mapping[str, Any], meta: Mapping[str, Any]) -> Iterator[str]
         yield from (f"- {escaped(text)}" for text in found)
         yield ""
     yield from _folded("Checks", [tables.checks(summary)])
+    yield from _folded("Where the time goes", [tables_service.service(summary)])
     yield from _folded("Presence, REST, cable, generator, contract", _details(summary))
 
 
@@ -90,6 +91,7 @@ def _details(summary: Mapping[str, Any]) -> list[Table]:
     return [
         tables.users(summary),
         tables.presence(summary),
+        *tables_presence.folded(summary),
         tables.rest(summary),
         tables_health.cable(summary),
         tables_health.generator(summary),

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from loadtest import __version__
-from loadtest.report import evidence, facts, tables, tables_contract, tables_health, wording
+from loadtest.report import (
+    evidence,
+    facts,
+    tables,
+    tables_contract,
+    tables_health,
+    tables_presence,
+    tables_service,
+    wording,
+)
 from loadtest.report.evidence import Fold
 from loadtest.report.facts import Fact
 from loadtest.report.tables import Table, part
@@ -64,6 +73,10 @@ class Section:
         tables: its tables; one without rows is passed over.
         nothing: what it says when there is neither table nor figure.
         folds: evidence that opens on demand.
+        numbers: its key numbers, in plain words.
+        said: sentences that change how its numbers are to be read.
+        folded: tables that open on demand.
+        folded_figures: names of figures that open with them.
     """
 
     name: str
@@ -73,6 +86,10 @@ class Section:
     tables: Sequence[Table]
     nothing: str
     folds: Sequence[Fold] = ()
+    numbers: Sequence[Fact] = ()
+    said: Sequence[str] = ()
+    folded: Sequence[Table] = ()
+    folded_figures: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +231,7 @@ def _sections(summary: Mapping[str, Any], notes: pd.DataFrame) -> list[Section]:
     return [
         Section(
             "fanout", "Fan-out", "How long after an action was due its event reached the sockets that had to see it.",
-            ("fanout_over_time", "fanout_distribution"), (tables.fanout(summary),),
+            ("fanout_over_time", "fanout_distribution"), (tables.fanout(summary), tables_service.service(summary)),
             "No delivery with a known due time arrived in the hold.",
         ),
         Section(
@@ -224,7 +241,9 @@ def _sections(summary: Mapping[str, Any], notes: pd.DataFrame) -> list[Section]:
         ),
         Section(
             "presence", "Presence", "Who observers were told is online, against who was there and beating.",
-            ("presence_over_time",), (tables.presence(summary),), "No presence was observed.",
+            ("who_was_there",), (), "No presence was observed.",
+            numbers=tables_presence.plain_numbers(summary), said=tables_presence.reasons(summary),
+            folded=tables_presence.folded(summary), folded_figures=("presence_over_time",),
         ),
         Section(
             "rest", "REST and cable", "How the target answered requests and kept its connections.",
@@ -239,24 +258,30 @@ def _sections(summary: Mapping[str, Any], notes: pd.DataFrame) -> list[Section]:
         Section(
             "contract", "Contract", f"{checked} {driven[:1].upper()}{driven[1:]}".strip(),
             (), (tables_contract.contract(summary), tables_contract.events(summary)), "No event was checked.",
-            evidence.folds(notes, part(summary, "contract", "violations")),
+            evidence.folds(notes, part(summary, "contract")),
         ),
     ]  # fmt: skip
 
 
 _LOUD = {
+    "abort": "bad",
+    "deaf": "bad",
     "violation": "bad",
     "error": "bad",
     "worker_lost": "bad",
     "generator_error": "bad",
     "breach": "warn",
     "disconnect": "warn",
+    "tolerated": "warn",
 }
+_TOLD_ONCE = frozenset({"unknown", "tolerated"})
+"""Kinds of notes that keep evidence of what is no fault: the time line names the first of each."""
 
 
 def _moments(notes: pd.DataFrame, started_at: Any) -> list[Moment]:
     found = []
     previous: tuple[str, str] | None = None
+    told: set[tuple[str, str]] = set()
     for at_s, kind, text, data in zip(*(notes[c].tolist() for c in ("at_s", "kind", "text", "data")), strict=True):
         said = plain(text) or _phase(data)
         if kind == "breach":
@@ -265,6 +290,10 @@ def _moments(notes: pd.DataFrame, started_at: Any) -> list[Moment]:
             if previous == (kind, said):
                 continue
         previous = (kind, said)
+        if kind in _TOLD_ONCE:
+            if (kind, said) in told:
+                continue
+            told.add((kind, said))
         clock = wording.clock_time(started_at, at_s)
         found.append(Moment(wording.run_time(at_s), clock, plain(kind), said, _LOUD.get(kind, "")))
     return found

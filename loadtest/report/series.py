@@ -267,6 +267,14 @@ class Frames:
                 out[int((window - bins.first) // bins.per)] += value
         return out
 
+    def levels(self, prefix: str) -> dict[str, dict[str, list[tuple[float, float]]]]:
+        """Every value of the gauges whose name starts so, as (seconds since the run's start, value), by worker."""
+        return {
+            name: {worker: sorted(values) for worker, values in workers.items()}
+            for name, workers in self._gauges.items()
+            if name.startswith(prefix)
+        }
+
     def gauge(self, name: str, bins: Bins, *, across: str) -> Floats:
         """A gauge in each bin, joined over the workers; NaN before its first value.
 

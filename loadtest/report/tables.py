@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loadtest.report import wording
+from loadtest.report.clock_bound import AtMost, latency, within_clocks
 from loadtest.report.wording import count, milliseconds, number, percent, seconds
 
 MOST_ROWS = 40
@@ -144,9 +145,10 @@ def _between(row: Mapping[str, Any], key: str, unit: str = "ms") -> str:
 def fanout(summary: Mapping[str, Any]) -> Table:
     """Latency from the due time by event and receiver role."""
     rows = []
+    bound_ms = number(part(summary, "generator").get("clock_bound_ms")) or 0.0
     for event, by_role in in_order(part(summary, "fanout")):
         for role in ordered(by_role):
-            row = part(by_role, role)
+            row = within_clocks(part(by_role, role), bound_ms)
             n, last_n = row.get("n"), row.get("last_n", row.get("emissions"))
             rows.append(
                 [
@@ -154,10 +156,11 @@ def fanout(summary: Mapping[str, Any]) -> Table:
                     Cell(roles(role)),
                     Cell(count(n)),
                     *(_ms(row, key, n) for key in ("p50_ms", "p90_ms", "p99_ms", "p999_ms")),
-                    Cell(milliseconds(row.get("max_ms"))),
+                    _ms(row, "max_ms", n),
                     _ms(row, "p99_incl_lost_ms", n),
-                    *(_ms(row, key, last_n) for key in ("last_p50_ms", "last_p99_ms")),
+                    *(_ms(row, key, last_n) for key in ("last_p50_ms", "last_p99_ms", "last_p99_incl_lost_ms")),
                     _ms(row, "sent_p99_ms", n),
+                    _ms(row, "arrival_p99_ms", row.get("arrival_n")),
                 ]
             )
     columns = [
@@ -172,15 +175,19 @@ def fanout(summary: Mapping[str, Any]) -> Table:
         Column("p99 incl. lost", "Lost deliveries count as infinitely slow."),
         Column("last p50", "Time until the slowest required receiver of an emission saw it, median over emissions."),
         Column("last p99", "The same, 99th percentile over emissions."),
+        Column("last p99 incl. lost", "An emission that somebody lost counts as infinitely slow."),
         Column("p99 from send", "Counted from the actual send instead of the due time."),
+        Column("p99 at arrival", "Until the kernel had it, not until it was read; of the sockets with kernel stamps."),
     ]
     return cut(Table("fanout", "Latency from the due time to each socket that saw it", columns, rows))
 
 
 def _ms(row: Mapping[str, Any], key: str, n: Any) -> Cell:
     value = row.get(key)
+    if isinstance(value, AtMost):
+        return Cell(latency(value))
     tone = "quiet" if number(value) is None else "bad" if value == "inf" else ""
-    detail = _between(row, key) if key in {"p99_ms", "p99_incl_lost_ms", "last_p99_ms"} else ""
+    detail = _between(row, key) if key in {"p99_ms", "p99_incl_lost_ms", "last_p99_ms", "last_p99_incl_lost_ms"} else ""
     return Cell(milliseconds(value, n), detail if value != "inf" else "", tone)
 
 

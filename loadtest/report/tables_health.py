@@ -9,6 +9,8 @@ from loadtest.report import wording
 from loadtest.report.tables import Cell, Table, counted, odd, pairs_table, part
 from loadtest.report.wording import count, milliseconds, number, percent, seconds
 
+_EXACT = 0.999
+
 
 def cable(summary: Mapping[str, Any]) -> Table:
     """Connections and what became of them."""
@@ -29,6 +31,10 @@ def cable(summary: Mapping[str, Any]) -> Table:
         ("reconnects", Cell(count(row.get("reconnects")))),
         ("gap between pings, p99", Cell(seconds(row.get("ping_gap_p99_s"), row.get("pings")))),
         ("gap between pings, longest", Cell(seconds(row.get("ping_gap_max_s")))),
+        ("age of the last proof of delivery, p99", Cell(seconds(row.get("proof_age_p99_s")))),
+        ("age of the last proof of delivery, longest", Cell(seconds(row.get("proof_age_max_s")))),
+        ("canaries sent", Cell(count(row.get("canaries")))),
+        ("connected but deaf", odd(row.get("deaf"), _deaf(row), "bad")),
         ("protocol errors", odd(_total(broken), counted(broken) or "0", "bad")),
     ]
     return pairs_table("cable", "Connections", pairs)
@@ -45,7 +51,11 @@ def generator(summary: Mapping[str, Any]) -> Table:
         ("lateness p99", Cell(milliseconds(row.get("lateness_p99_ms")))),
         ("event-loop lag p99", Cell(milliseconds(row.get("loop_lag_p99_ms")))),
         ("event-loop lag, longest", Cell(milliseconds(row.get("loop_lag_max_ms")))),
+        ("from arrival to our read, p50", Cell(milliseconds(row.get("read_lag_p50_ms"), row.get("read_lag_n")))),
+        ("from arrival to our read, p99", _read_lag(row)),
         ("CPU of the busiest worker", Cell(percent(row.get("cpu_share_max")))),
+        ("CPU of the whole machine, at most", Cell(percent(row.get("machine_cpu_share_max")))),
+        ("taken by the hypervisor, at most", Cell(percent(row.get("steal_share_max")))),
         ("largest memory of a worker", Cell(wording.bytes_(row.get("rss_max_bytes")))),
         ("actions dropped", odd(row.get("dropped"))),
         ("samples out of range", odd(row.get("overflow"))),
@@ -55,7 +65,22 @@ def generator(summary: Mapping[str, Any]) -> Table:
         causes = counted(part(row, "marked_by"))
         text = f"{count(marked)} of {count(windows)}" + (f" ({causes})" if causes else "")
         pairs.append(("untrusted windows", odd(marked, text)))
+    server = part(summary, "run", "target")
+    if server.get("embedded") and number(server.get("cpu_share_max")) is not None:
+        pairs.append(("CPU of the embedded server, at most", Cell(percent(server.get("cpu_share_max")))))
+        pairs.append(("waiting in the embedded server, at most", Cell(wording.bytes_(server.get("backlog_max_bytes")))))
     return pairs_table("generator", "Generator", pairs)
+
+
+def _read_lag(row: Mapping[str, Any]) -> Cell:
+    share = number(row.get("read_lag_exact_share"))
+    bound = "" if share is None or share > _EXACT else f"or more: {percent(1 - share)} were read together with others"
+    return Cell(milliseconds(row.get("read_lag_p99_ms"), row.get("read_lag_n")), bound)
+
+
+def _deaf(row: Mapping[str, Any]) -> str:
+    again = number(row.get("deaf_recovered"))
+    return count(row.get("deaf")) + (f", {count(again)} of them heard again" if again else "")
 
 
 def _total(by_name: Mapping[str, Any]) -> float:

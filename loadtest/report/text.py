@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.report import facts, model, tables, tables_contract
+from loadtest.report.clock_bound import latency, within_clocks
 from loadtest.report.tables import part
 from loadtest.report.wording import count, many, milliseconds, number, percent, plain, rate, seconds
 
@@ -98,7 +99,12 @@ def _bullets(texts: Sequence[str], most: int) -> Iterator[str]:
 
 def _fanout(summary: Mapping[str, Any]) -> list[str]:
     section = part(summary, "fanout")
-    found = [(event, role, part(section, event, role)) for event in section for role in part(section, event)]
+    bound_ms = number(part(summary, "generator").get("clock_bound_ms")) or 0.0
+    found = [
+        (event, role, within_clocks(part(section, event, role), bound_ms))
+        for event in section
+        for role in part(section, event)
+    ]
     found = [entry for entry in found if number(entry[2].get("n")) and entry[0] != "presence.update"]
     found.sort(key=lambda e: (e[0] != "message.created", -(number(e[2]["n"]) or 0), e[0], e[1]))
     if not found:
@@ -122,7 +128,7 @@ def _fanout(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _brief(value: Any) -> str:
-    return milliseconds(value)
+    return latency(value)
 
 
 def _delivery(summary: Mapping[str, Any]) -> list[str]:
@@ -205,6 +211,7 @@ def _state(summary: Mapping[str, Any]) -> Iterator[str]:
             "generator",
             f"{fit}; lateness p99 {milliseconds(health.get('lateness_p99_ms'))}, "
             f"loop lag p99 {milliseconds(health.get('loop_lag_p99_ms'))}, "
+            f"read lag p99 {milliseconds(health.get('read_lag_p99_ms'), health.get('read_lag_n'))}, "
             f"CPU at most {percent(health.get('cpu_share_max'))}{windows}",
         )
 

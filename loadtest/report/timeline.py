@@ -16,7 +16,7 @@ class Timeline:
     Attributes:
         phases: (name, begin_s, end_s) of each phase that has data, in order.
         breached: (begin_s, end_s) of each stretch of untrusted windows, neighbours joined.
-        limits: the limit that each cause of a breach crossed, by cause.
+        limits: the limits that were crossed, by what crossed them (``lateness``, ``loop_lag``, ``cpu``, ...).
     """
 
     phases: list[tuple[str, float, float]] = field(default_factory=list)
@@ -59,7 +59,7 @@ def timeline(hists: pd.DataFrame, counts: pd.DataFrame, notes: pd.DataFrame, win
         if isinstance(data.get("window"), int):
             untrusted.add(data["window"])
         if isinstance(data.get("limit"), int | float):
-            limits[str(data.get("cause", ""))] = float(data["limit"])
+            limits[str(data.get("measure") or data.get("cause", ""))] = float(data["limit"])
     breached: list[tuple[float, float]] = []
     for window in sorted(untrusted):
         begin = origin_s + window * window_s

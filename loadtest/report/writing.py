@@ -1,4 +1,4 @@
-"""Write every file of a run's report: summary.json, summary.md, report.html and figures/.
+"""Write every file of a run's report: summary.json, summary.md, junit.xml, report.html and figures/.
 
 The same frames give the same bytes.
 """
@@ -12,13 +12,19 @@ from pathlib import Path
 
 from loadtest.analysis.model import RunData, Summary
 from loadtest.collect.health import CPU_SHARE_LIMIT, LATENESS_LIMIT_MS, LOOP_LAG_MAX_LIMIT_MS
+from loadtest.collect.read_lag import READ_LAG_LIMIT_MS
 from loadtest.errors import UsageError
-from loadtest.report import figures, html, markdown, model
+from loadtest.report import figures, html, junit, markdown, model
 from loadtest.report.series import Frames
 from loadtest.report.timeline import timeline
 from loadtest.store import Run
 
-LIMITS = {"lateness": LATENESS_LIMIT_MS, "loop_lag": LOOP_LAG_MAX_LIMIT_MS, "cpu": CPU_SHARE_LIMIT}
+LIMITS = {
+    "lateness": LATENESS_LIMIT_MS,
+    "loop_lag": LOOP_LAG_MAX_LIMIT_MS,
+    "read_lag": READ_LAG_LIMIT_MS,
+    "cpu": CPU_SHARE_LIMIT,
+}
 """The generator's limits that figures show, unless the run's own breaches name others."""
 
 
@@ -48,6 +54,7 @@ def write(folder: Path, data: RunData, summary: Summary) -> None:
     files = {
         "summary.json": json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         "summary.md": markdown.markdown(content, data.meta),
+        "junit.xml": junit.of_run(content),
         "report.html": html.page(report, pictures),
     }
     for picture in pictures.values():

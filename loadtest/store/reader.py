@@ -30,7 +30,7 @@ from loadtest.store.phases import Phases
 _US_PER_S: Final = 1_000_000
 _NS_PER_S: Final = 1_000_000_000
 _NS_PER_US: Final = 1_000
-_CLOSING_KEY: Final = ["mark", "event", "role", "worker"]
+_CLOSING_KEY: Final = ["mark", "due_us", "event", "role", "worker"]
 _CLOSING_SUMS: Final = CLOSING_FIELDS[CLOSING_FIELDS.index("emitted") : CLOSING_FIELDS.index("undetermined") + 1]
 _CLOSING_DTYPES: Final = {
     field.name: {"str": "object", "int": "int64", "int | None": "float64"}[str(field.type)] for field in fields(Closing)
@@ -189,7 +189,9 @@ class Run:
         return _frame(columns, {"at_s": "float64", "kind": "object", "text": "object", "data": "object"})
 
     def closing_frame(self) -> pd.DataFrame:
-        """Emissions by due time, one row for each mark, event, role and worker, corrections added up.
+        """Emissions by due time, one row for each mark, due time, event, role and worker, corrections added up.
+
+        A mark is one emission's, a subject in its place (events without text) recurs: the due time tells which.
 
         Returns:
             Columns as the fields of :class:`loadtest.metrics.Closing`, and due_s (since the run's start). Of corrected

@@ -30,6 +30,8 @@ def summary(
             "workers": 1,
             "window_s": 1.0,
             "deadline_s": 10.0,
+            "warm_up_s": 5.0,
+            "seed": 0,
         },
         "fanout": {"message.created": {"agent": dict(fanout), "contact": dict(fanout)}},
         "delivery": {

@@ -164,6 +164,142 @@ def test_holm_guards_against_many_primaries():
     assert failed <= 1
 
 
+def shared_machine(rng, pairs, **effects):
+    """Runs on a shared machine: each metric varies by 4 % from run to run and drifts by 2 %; in ABBA order."""
+    runs = 2 * pairs
+    noise = rng.normal(0, 0.04, (3, runs)) + rng.normal(0, 0.02, (3, runs)).cumsum(axis=1)
+    presence, lost, errors = rng.normal(0.98, 0.002, runs), rng.poisson(2, runs), rng.poisson(0.3, runs)
+    found = ([], [])
+    for n in range(runs):
+        arm = (0, 1, 1, 0)[n % 4]
+        effect = effects if arm else {}
+        agent, contact, connect = np.exp(noise[:, n])
+        run = summary(
+            f"{'ab'[arm]}{n}",
+            p99=40 * agent * (1 + effect.get("p99", 0)),
+            connect=30 * connect,
+            p_a=float(presence[n]),
+            lost=int(lost[n] + rng.poisson(effect.get("lost", 0) * 20_000)),
+            errors=int(errors[n]),
+        )
+        slower = {"p50_ms": 5.0 * contact, "p99_incl_lost_ms": 44 * contact * (1 + effect.get("p99", 0))}
+        run["fanout"]["message.created"]["contact"] = slower
+        found[arm].append(run)
+    return found
+
+
+def shares(pairs, repeats=300, looks=1, **effects):
+    """How often each verdict came over all primaries, as shares."""
+    rng = np.random.default_rng(SEED)
+    found = [compare(*shared_machine(rng, pairs, **effects), looks=looks).result for _ in range(repeats)]
+    return {result: found.count(result) / repeats for result in ("PASS", "FAIL", "INCONCLUSIVE")}
+
+
+@pytest.mark.parametrize("pairs", [5, 8])
+def test_the_whole_gate_hardly_ever_fails_a_build_against_itself(pairs):
+    """Seven primaries on a shared machine: at most 1 % FAIL."""
+    found = shares(pairs)
+
+    assert found["FAIL"] <= 0.01, (SEED, found)
+
+
+def test_the_whole_gate_finds_a_large_regression():
+    """20 % more latency, 8 pairs, a margin of 5 %: found at least 90 % of the time after Holm, and never passed."""
+    found = shares(8, p99=0.20)
+
+    assert found["FAIL"] >= 0.90, (SEED, found)
+    assert found["PASS"] == 0, (SEED, found)
+
+
+def test_the_whole_gate_finds_a_promille_lost():
+    """0.1 % of 20,000 deliveries a run, 8 pairs, a margin of 0.05 points: found at least 90 % of the time."""
+    found = shares(8, lost=0.001)
+
+    assert found["FAIL"] >= 0.90, (SEED, found)
+    assert found["PASS"] == 0, (SEED, found)
+
+
+def test_two_declared_looks_fail_no_more_often_than_one():
+    """Look at 5 pairs, and at 10 if that decided nothing: still at most 1 % FAIL against itself."""
+    rng = np.random.default_rng(SEED)
+    failed = 0
+    for _ in range(200):
+        base, cand = shared_machine(rng, 10)
+        first = compare(base[:5], cand[:5], looks=2).result
+        failed += "FAIL" == (compare(base, cand, looks=2).result if first == "INCONCLUSIVE" else first)
+
+    assert failed / 200 <= 0.01, SEED
+
+
+def test_a_percentile_that_was_never_measured_cannot_pass():
+    """Too few emissions in all runs of both arms: the latency is unknown, whatever else is fine."""
+    base, cand = arms()
+    for run in (*base, *cand):
+        run["fanout"]["message.created"]["agent"]["p99_incl_lost_ms"] = None
+    found = compare(base, cand)
+
+    assert ("INCONCLUSIVE", True) == (found.result, "too few emissions" in found.reasons[0])
+
+
+def test_a_connect_time_that_was_never_measured_is_told():
+    """A small population has no p99 of connects; the rest decides."""
+    base, cand = arms()
+    for run in (*base, *cand):
+        run["cable"]["connect_p99_ms"] = None
+    found = compare(base, cand)
+
+    assert ("PASS", True) == (found.result, "cable.connect_p99_ms was measured in no run" in found.warnings[0])
+
+
+@pytest.mark.parametrize("name", ["p_a", "p99"])
+def test_nan_is_no_value(name):
+    """It is neither compared nor passed over in silence."""
+    base, cand = arms(pairs=4)
+    for run in cand:
+        if name == "p_a":
+            run["presence"]["agent"]["p_a"] = math.nan
+        else:
+            run["fanout"]["message.created"]["agent"]["p99_incl_lost_ms"] = math.nan
+
+    assert "INCONCLUSIVE" == compare(base, cand).result
+
+
+def test_a_lost_target_fails():
+    """A candidate whose server died during a run, where the baseline's never did."""
+    base, cand = arms()
+    cand[2]["run"]["target_lost"] = True
+
+    assert ("FAIL", "The target was lost during cand-2, and in no run of the baseline.") == (
+        compare(base, cand).result, compare(base, cand).reasons[0],
+    )  # fmt: skip
+
+
+def test_what_remains_of_many_invalid_pairs_cannot_pass():
+    """More than a quarter left out is a selection."""
+    base, cand = arms()
+    for run in cand[:3]:
+        run["verdict"]["result"] = "INVALID"
+    found = compare(base, cand)
+
+    assert ("INCONCLUSIVE", True) == (found.result, found.reasons[0].startswith("3 of 8 are left out"))
+
+
+def test_pairs_without_a_value_are_told():
+    """However the rest of them decides."""
+    base, cand = arms()
+    cand[0]["fanout"]["message.created"]["agent"]["p99_incl_lost_ms"] = None
+    (row,) = [one for one in compare(base, cand).rows if one.name.endswith("agent.p99_incl_lost_ms")]
+
+    assert "1 of 8 pairs have no value" in row.why
+
+
+def test_metrics_that_do_not_decide_have_q_values():
+    """Benjamini and Hochberg's; those that decide have Holm's."""
+    rows = compare(*arms(effect=0.3)).rows
+
+    assert all((row.q is None) == row.primary for row in rows if row.p_worse is not None)
+
+
 def test_runs_apart_are_compared_with_a_warning():
     """Different numbers of runs, not interleaved."""
     base, cand = arms(pairs=9, effect=0.5)

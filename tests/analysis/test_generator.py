@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadtest.analysis.generator import generator, invalid_reasons, warnings
+from loadtest.analysis.generator import generator, invalid_reasons, server_warnings, warnings
 from loadtest.analysis.sections import Emissions, fanout
 from loadtest.analysis.series import Series
 from loadtest.analysis.windows import timeline
@@ -17,7 +17,7 @@ def judged(run: RunBuilder) -> tuple[dict[str, Any], list[str], list[str]]:
     series, line = Series(data), timeline(data)
     section = generator(data, series, line, line.full())
     rows = fanout(series, Emissions.of(data), line.full())
-    return section, invalid_reasons(data, series, line, section, rows), warnings(section, rows, 600)
+    return section, invalid_reasons(data, series, line, section, rows), warnings(line, section, rows, 600)
 
 
 def test_a_sound_generator_has_no_reasons():
@@ -35,7 +35,7 @@ def test_more_than_five_percent_marked_windows_are_a_reason():
 
     assert judged(run)[1] == [
         "The generator was the limit in 4 of 60 windows of the hold, more than 5%: loop_lag 4 "
-        "(worst: loop_lag 340 against 100). Use more workers."
+        "(worst: loop lag 340 against 100). Use more workers."
     ]
 
 
@@ -91,6 +91,15 @@ def test_clocks_looser_than_the_median_are_a_reason():
     assert "agree only to 90 ms" in reasons[0]
 
 
+def test_two_workers_clocks_may_err_in_opposite_directions():
+    """What counts is the sum of the two loosest bounds over the hold, each worker's own at its worst."""
+    run = typical(workers=3)
+    for worker, bound_us in (("a", 100), ("a", 300), ("b", 200), ("c", 50)):
+        run.gauge(20.0, "generator.clock_bound_us", bound_us, worker)
+
+    assert 0.5 == judged(run)[0]["clock_bound_ms"]
+
+
 def test_clocks_looser_than_a_tenth_of_the_median_are_a_warning():
     """The number stands, with its doubt."""
     _, reasons, found = judged(typical(workers=2).gauge(20.0, "generator.clock_bound_us", 9_000))
@@ -106,3 +115,57 @@ def test_one_process_has_one_clock():
 def test_what_the_ledger_had_no_room_for_is_overflow():
     """Ticks that were dropped for want of memory are counted with the samples out of range."""
     assert judged(typical().count(20, "generator.overflow", 4))[0]["overflow"] == 4
+
+
+def test_read_lag_and_the_share_that_is_exact():
+    """Lower bounds are in the percentiles; how many of the values are exact stands beside them."""
+    run = typical()
+    for window in run.held:
+        run.times(window, "read_lag", [100] * 9 + [3_000]).count(window, "generator.read_bounds", 1)
+    section = judged(run)[0]
+
+    assert (section["read_lag_n"], section["read_lag_exact_share"]) == (600, 0.9)
+    assert (round(section["read_lag_p50_ms"], 3), round(section["read_lag_p99_ms"])) == (0.1, 3)
+
+
+def test_no_stamps_no_read_lag():
+    """A run without kernel stamps says nothing about the lag of its reads."""
+    section = judged(typical())[0]
+
+    assert (section["read_lag_n"], section["read_lag_exact_share"], section["read_lag_p99_ms"]) == (0, None, None)
+
+
+def test_an_overloaded_generator_is_told_how_many_workers_it_needs():
+    """Half of what arrived for the hold's emissions was read after it, with the core full: 2 cores at 60 % each."""
+    run = typical()
+    for window in run.held:
+        run.count(window, "generator.cpu_us", 1_000_000).count(
+            window, "delivery.undetermined", 100, "message.created", "agent"
+        )
+        run.breach(window, "read_lag", 80.0, 5.0)
+    section, reasons, _ = judged(run)
+
+    assert section["workers_needed"] == 4
+    assert reasons[0].endswith("This load needs about 4 workers of a core each (--processes 4); it had 1.")
+
+
+def test_workers_do_not_cure_a_busy_machine():
+    """Where the machine was the limit no number of workers is given."""
+    run = typical()
+    for window in run.held:
+        run.count(window, "generator.cpu_us", 900_000).breach(window, "steal", 80.0, 5.0)
+
+    assert "--processes" not in judged(run)[1][0]
+
+
+def test_a_full_embedded_server_is_told():
+    """Its limit is not to be taken for an installation's; what a busy one leaves is no warning."""
+    full, busy = typical(), typical()
+    for run, share in ((full, 0.97), (busy, 0.7)):
+        for window in run.held:
+            run.gauge(window + 0.5, "target.cpu_share", share).gauge(window + 0.5, "target.backlog_bytes", 3e6)
+    told = [server_warnings(data, timeline(data)) for data in (full.build(), busy.build(), typical().build())]
+
+    assert [len(one) for one in told] == [1, 0, 0]
+    assert "97%" in told[0][0]
+    assert "3.0 MB" in told[0][0]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from loadtest.analysis.pairs import (
+    benjamini_hochberg,
     detectable,
     holm,
     judge_pairs,
@@ -192,6 +193,25 @@ def test_holm_is_never_below_the_raw_value_and_keeps_the_order(p_values):
 
     assert all(p_values[n] <= adjusted[n] <= min(1.0, len(p_values) * p_values[n]) + 1e-12 for n in p_values)
     assert [adjusted[n] for n in order] == sorted(adjusted.values())
+
+
+@given(st.dictionaries(st.text(max_size=3), st.floats(0, 1), min_size=1, max_size=8))
+def test_false_discoveries_are_between_raw_and_holm(p_values):
+    """Benjamini and Hochberg's values are at least the raw ones and at most Holm's; nothing gives nothing."""
+    found = benjamini_hochberg(p_values)
+    strict = holm(p_values)
+
+    assert all(p_values[n] - 1e-12 <= found[n] <= strict[n] + 1e-12 for n in p_values)
+    assert {} == benjamini_hochberg({})
+
+
+def test_half_the_error_makes_a_wider_interval():
+    """Of a first look of two."""
+    d = [0.02, 0.05, -0.01, 0.03, 0.04]
+    one, two = judge_pairs(d, MARGIN).interval, judge_pairs(d, MARGIN, alpha=0.025).interval
+
+    assert two == pytest.approx(tuple(stats.ttest_1samp(d, 0).confidence_interval(0.95)))
+    assert two[0] < one[0] < one[1] < two[1]
 
 
 def test_log_ratios_are_positive_where_the_candidate_is_slower():

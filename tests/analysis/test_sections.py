@@ -11,7 +11,7 @@ from loadtest.analysis import sections
 from loadtest.analysis.sections import Emissions
 from loadtest.analysis.series import Series
 from loadtest.analysis.windows import timeline
-from tests.analysis.builders import US, RunBuilder, typical
+from tests.analysis.builders import RunBuilder, typical
 
 
 def measured(run: RunBuilder, section: str) -> dict[str, Any]:
@@ -126,45 +126,6 @@ def test_rest_errors_are_listed_by_status():
     assert (row["errors"], row["n"], row["error_share"]) == ({"500": 1, "timeout": 2}, 10, 0.3)
 
 
-def test_presence_is_a_share_of_pair_time():
-    """Accuracy, ceiling and loss come from integrals over pairs."""
-    row = measured(RunBuilder().presence(right=0.6, ideal=0.7), "presence")["agent"]
-
-    assert pytest.approx(
-        [
-            row["p_a"],
-            row["p_a_ceiling"],
-            row["p_a_loss"],
-            row["mistake_rate_per_hour"],
-            row["mistake_duration_s"],
-            row["false_online_share"],
-        ]
-    ) == [0.6, 0.7, 0.1, 36.0, 2.0, 0.1]
-
-
-def test_an_unknown_expiry_leaves_the_ceiling_open():
-    """Without ideal counts there is no ceiling and no loss."""
-    row = measured(RunBuilder().presence(ideal=None), "presence")["agent"]
-
-    assert (row["p_a_ceiling"], row["p_a_loss"]) == (None, None)
-
-
-def test_presence_keeps_observers_apart():
-    """Agents seen by contacts are a row of their own."""
-    run = RunBuilder().presence()
-    run.count(5, "presence.alive_us", US, "agent", "contact").count(5, "presence.right_us", US / 2, "agent", "contact")
-
-    assert measured(run, "presence")["agent"]["by_observer"]["contact"]["p_a"] == 0.5
-
-
-def test_a_role_that_only_beats_has_no_accuracy():
-    """Contacts that nobody observes are listed with their beats alone."""
-    run = RunBuilder().count(5, "presence.beats", 3, "contact", "contact")
-    row = measured(run.count(5, "presence.unanswered", 1, "contact", "contact"), "presence")["contact"]
-
-    assert (row["p_a"], row["beats"], row["beats_answered"], row["beats_unanswered"]) == (None, 3, 0, 1)
-
-
 def test_connections_of_the_ramp_count():
     """Users connect in the ramp, so connects cover it; disconnects cover the hold."""
     run = RunBuilder().count(1, "cable.connects", 5, role="agent").count(1, "cable.disconnects", 1, "1006", "agent")
@@ -178,3 +139,15 @@ def test_ping_gaps_are_in_seconds():
     row = measured(typical(), "cable")
 
     assert (pytest.approx(row["ping_gap_p99_s"], rel=1e-3), row["ping_gap_max_s"]) == (3.0, 3.0)
+
+
+def test_the_age_of_the_last_proof_is_in_seconds():
+    """As it was sampled over the hold, with the longest beside it."""
+    run = RunBuilder(hold=60).users()
+    for window in run.held:
+        run.times(window, "proof_age", [2_000_000] * 10, role="agent")
+    run.times(run.held[3], "proof_age", [12_500_000], role="contact").count(20, "emission.canary", 4)
+    data = run.build()
+    row = sections.cable(Series(data), timeline(data).full())
+
+    assert (2.0, 12.5, 4) == (round(row["proof_age_p99_s"], 1), row["proof_age_max_s"], row["canaries"])

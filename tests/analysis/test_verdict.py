@@ -209,6 +209,18 @@ def test_a_lost_target_fails():
     assert (verdict_of(run).result, verdict_of(run).exit_code) == ("FAIL", 1)
 
 
+@pytest.mark.parametrize("marked", [0, 20])
+def test_a_target_that_was_let_go_fails(marked):
+    """The abort guard ended the run: FAIL with its reason, though the generator choked on it."""
+    run = typical(aborted="the target fails: 9 of 9 calls")
+    for window in range(40, 40 + marked):
+        run.breach(window)
+    verdict = verdict_of(run)
+
+    assert (verdict.result, verdict.exit_code) == ("FAIL", 1)
+    assert any("the target fails: 9 of 9 calls" in reason for reason in verdict.reasons)
+
+
 def test_a_target_that_never_answered_is_invalid():
     """Without one confirmed user there was no run to lose."""
     run = RunBuilder(target_lost=True).count(5, "cable.connect_failed", 7, "refused").count(64, "x")
@@ -269,7 +281,7 @@ def test_a_leak_by_content_fails_beside_an_unfit_generator():
 def test_a_leak_by_content_names_event_and_role():
     """The reader must know what reached whom."""
     run = typical().count(2, "contract.violation", 30, "private_to_contact", "contact")
-    run.note(2.0, "violation", "x", kind="private_to_contact", event="message.created", role="contact", frame={})
+    run.count(2, "contract.violated.private_to_contact", 30, "message.created", "contact")
     expected = (
         "30 frames of message.created reached a socket of role contact with a private note in them "
         "(private_to_contact)."
@@ -288,13 +300,24 @@ def test_a_wrong_payload_is_no_leak():
     )
 
 
+def test_what_the_target_cannot_do_is_no_rest_error():
+    """A version without a route refuses each call to it, and is told as such."""
+    run = typical().count(9, "rest.n", 3, "contact.toggle_typing")
+    run.count(9, "rest.error", 3, "contact.toggle_typing", "404")
+    before = check_of(verdict_of(run), "REST errors").result
+    run.note(9.0, "not_driven", "x", cause="contact.toggle_typing", missing="a route")
+    verdict = verdict_of(run)
+
+    assert ("FAIL", "PASS") == (before, check_of(verdict, "REST errors").result)
+    assert any(warning.startswith("contact.toggle_typing is not driven") for warning in verdict.warnings)
+
+
 def test_what_is_tolerated_is_a_warning():
     """What only some versions allow fails nothing and is said once, however often it came."""
-    run = typical().note(9.0, "tolerated", "conversation.created to a contact")
-    verdict = verdict_of(run.note(9.5, "tolerated", "conversation.created to a contact"))
+    verdict = verdict_of(typical().count(9, "contract.tolerated", 2, "conversation.created", "contact"))
     expected = (
-        "Allowed in some versions of the server only, so no leak is claimed (2 noted): conversation.created to a "
-        "contact. Say --dialect if you know the version."
+        "conversation.created reached contacts 2 times. Some versions of the server send it to them (it does since "
+        "2.3), so no leak is claimed. Say --dialect if you know the version."
     )
 
     assert ("PASS", (expected,)) == (verdict.result, verdict.warnings)
@@ -380,3 +403,28 @@ def test_a_final_failure_decides_over_invalid():
 def test_warnings_are_said_once():
     """The same sentence twice is noise."""
     assert decide([check("a", "PASS")], [], ["w", "w"]).warnings == ("w",)
+
+
+def test_sockets_that_stay_deaf_fail():
+    """Open, subscribed, and nothing of what was due to them came any more: a check of its own, and a warning."""
+    run = typical().count(20, "cable.deaf", 3, role="agent").count(21, "cable.deaf_recovered", 1, role="agent")
+    verdict = verdict_of(run)
+
+    assert ("FAIL", 2) == (check_of(verdict, "deaf sockets").result, check_of(verdict, "deaf sockets").value)
+    assert any("3 sockets were connected but deaf" in warning for warning in verdict.warnings)
+
+
+def test_sockets_that_hear_again_fail_nothing_by_that():
+    """What they missed meanwhile is lost or late, and judged as such."""
+    run = typical().count(20, "cable.deaf", 3, role="agent").count(21, "cable.deaf_recovered", 3, role="agent")
+
+    assert "PASS" == check_of(verdict_of(run), "deaf sockets").result
+
+
+def test_with_an_slo_deafness_is_a_warning():
+    """The SLO decides; it may limit cable.deaf itself."""
+    run = typical().count(20, "cable.deaf", 3, role="agent")
+    verdict = verdict_of(run, "cable.deaf = 0")
+
+    assert "FAIL" == check_of(verdict, "cable.deaf max").result
+    assert any("connected but deaf" in warning for warning in verdict.warnings)

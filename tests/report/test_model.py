@@ -111,6 +111,18 @@ def test_the_same_breach_in_a_row_is_one_moment() -> None:
     assert actual == 1
 
 
+@pytest.mark.parametrize("kind", ["unknown", "tolerated"])
+def test_frames_kept_as_evidence_of_no_fault_are_one_moment(kind: str) -> None:
+    """The time line names the first, the contract's section has all."""
+    rows = [(float(i), kind, f"made.{i % 2}: x", {"event": f"made.{i % 2}", "frame": {}}) for i in range(40)]
+    report = model.view({}, {}, pd.DataFrame(rows, columns=["at_s", "kind", "text", "data"]), "run")
+    contract = next(section for section in report.sections if section.name == "contract")
+
+    actual = ([moment.text for moment in report.moments], [len(fold.frames) for fold in contract.folds])
+
+    assert (["made.0: x", "made.1: x"], [20, 20]) == actual
+
+
 def test_a_flood_of_notes_keeps_the_phases() -> None:
     """Of many notes the first are shown, phases and annotations always; the rest is counted."""
     rows = [(float(i), "disconnect", f"socket {i}", {}) for i in range(500)]

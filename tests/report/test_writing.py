@@ -30,12 +30,12 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def test_all_files_are_there(tmp_path: Path) -> None:
-    """Summary, Markdown, page, and each figure for both pages."""
+    """Summary, Markdown, JUnit XML, page, and each figure for both pages."""
     names = list(_files(_write(tmp_path / "run", Story())))
 
     actual = ([name for name in names if "/" not in name], len([name for name in names if name.endswith(".svg")]))
 
-    assert (["report.html", "summary.json", "summary.md"], 12) == actual
+    assert (["junit.xml", "report.html", "summary.json", "summary.md"], 12) == actual
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,14 @@ def test_corrections_add_up(tmp_path: Path) -> None:
     assert ("ok", 5, 900.0, 30_000.0) == (row.status, row.lateness_us, row.first_us, row.last_us)
 
 
+def test_a_subject_that_recurs_is_another_row(tmp_path: Path) -> None:
+    """What carries no mark is told apart by its due time."""
+    again = closing("m1", due_us=closing("m1").due_us + 1)
+    frame = open_run(write(tmp_path / "r1", Batch(closings=[closing("m1"), again]))).closing_frame()
+
+    assert [1, 1] == frame["emitted"].tolist()
+
+
 def test_merged_is_the_merge_of_the_rows(full: Path) -> None:
     """One histogram over many windows equals the merge of theirs, by name, role and window."""
     run = open_run(full)

@@ -1,0 +1,72 @@
+"""`loadtest compare`: exit codes, files, and what it says of bad input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.cli import main
+from tests.report.gated import arms
+
+Arms = tuple[list[Path], list[Path]]
+
+
+@pytest.fixture(scope="module")
+def lossy(tmp_path_factory: pytest.TempPathFactory) -> Arms:
+    """Two pairs of which the candidate loses one delivery in fifty."""
+    return arms(tmp_path_factory.mktemp("lossy"), 2, lost_share=0.02)
+
+
+def compare(runs: Arms, *more: str) -> int:
+    """The verb on these runs."""
+    return main(["compare", "--baseline", *map(str, runs[0]), "--candidate", *map(str, runs[1]), *more])
+
+
+def test_a_worse_candidate_exits_with_1_and_leaves_its_files(
+    lossy: Arms, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Table on the terminal; JSON, Markdown and JUnit XML in the folder."""
+    code = compare(lossy, "--out", str(tmp_path / "gate"))
+    told = capsys.readouterr().out
+
+    assert (1, True) == (code, told.startswith("FAIL"))
+    assert {"compare.json", "compare.md", "junit.xml"} == {path.name for path in (tmp_path / "gate").iterdir()}
+
+
+def test_a_single_pair_exits_with_3(lossy: Arms, capsys: pytest.CaptureFixture[str]) -> None:
+    """The better arm as candidate: one pair never passes."""
+    code = compare(([lossy[1][0]], [lossy[0][0]]))
+
+    assert (3, True) == (code, "1 pair cannot show" in capsys.readouterr().out)
+
+
+def test_groups_are_compared_with_a_warning(lossy: Arms, capsys: pytest.CaptureFixture[str]) -> None:
+    """As asked for."""
+    code = compare(lossy, "--unpaired")
+
+    assert (1, True) == (code, "not interleaved" in capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--margin", "latency"], "no margin"),
+        (["--allow-unlike", "weather"], "'weather' is not known"),
+        (["--noise", "none.json"], "cannot be read"),
+        (["--warm-up", "1000"], "smaller --warm-up"),
+    ],
+    ids=["margin", "unlike", "noise", "warm-up"],
+)
+def test_bad_options_exit_with_2(lossy: Arms, more: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, no traceback."""
+    code = compare(lossy, *more)
+
+    assert (2, True) == (code, told in capsys.readouterr().err)
+
+
+def test_a_missing_run_exits_with_2(lossy: Arms, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With its path."""
+    code = compare((lossy[0], [tmp_path / "none"]))
+
+    assert (2, True) == (code, str(tmp_path / "none") in capsys.readouterr().err)

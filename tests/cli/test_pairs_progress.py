@@ -1,0 +1,71 @@
+"""Progress of pairs: what is said, when."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from loadtest.cli.pairs_progress import PairsProgress, duration
+from loadtest.drive.ab import Folder
+from loadtest.drive.runner import RunOutcome
+from tests.drive.pairs import experiment
+
+
+class Terminal(io.StringIO):
+    """Where lines are written over."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+def outcome(folder: Path) -> RunOutcome:
+    """A run that passed."""
+    return RunOutcome(folder, 0, "PASS", folder / "out", folder / "err", 40.0)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.2, "1 s"), (40, "40 s"), (300, "5 min"), (7200, "2.0 h")])
+def test_durations_read_well(seconds: float, text: str) -> None:
+    """In the unit that fits."""
+    assert text == duration(seconds)
+
+
+def test_the_expected_time_comes_first(tmp_path: Path) -> None:
+    """With what is there already."""
+    plan = experiment(6, 12)
+    folder = Folder(tmp_path / "ab", plan)
+    folder.add(next(iter(plan.slots())))
+    out = io.StringIO()
+    PairsProgress(plan, folder, out, io.StringIO()).begin()
+
+    assert f"up to 12 pairs, 24 runs (1 of them are there), about 19 min, into {tmp_path / 'ab'}\n" == out.getvalue()
+
+
+def test_each_run_is_told_with_the_time_that_is_left(tmp_path: Path) -> None:
+    """By how long the runs took so far; the last one leaves nothing."""
+    plan = experiment(1)
+    folder = Folder(tmp_path / "ab", plan)
+    out, line, now = io.StringIO(), Terminal(), iter([0.0, 40.0, 40.0, 80.0])
+    progress = PairsProgress(plan, folder, out, line, lambda: next(now))
+    for slot in plan.slots():
+        progress.start(slot)
+        progress.tick(slot, 10.0)
+        progress.end(slot, outcome(tmp_path))
+
+    assert [
+        "pair  1 of 1  baseline   PASS; about 40 s left",
+        "pair  1 of 1  candidate  PASS",
+    ] == out.getvalue().splitlines()
+    assert "pair 1 of 1, baseline: 10 s of about 50 s" in line.getvalue()
+
+
+def test_a_file_gets_no_line_that_is_written_over(tmp_path: Path) -> None:
+    """Logs stay readable."""
+    plan = experiment(1)
+    line = io.StringIO()
+    progress = PairsProgress(plan, Folder(tmp_path / "ab", plan), io.StringIO(), line)
+    progress.tick(next(iter(plan.slots())), 3.0)
+
+    assert "" == line.getvalue()
