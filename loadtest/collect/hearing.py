@@ -124,7 +124,7 @@ class Hearing:
         for role, (at, ages) in self._ages.items():
             if at:
                 windows = np.array([self._window_of(one) for one in at], dtype=np.int64)
-                ages_us = np.minimum(np.array(ages, dtype=np.int64) // NS_PER_US, MAX_US)
+                ages_us = np.clip(np.array(ages, dtype=np.int64) // NS_PER_US, 0, MAX_US)
                 for window in np.unique(windows).tolist():
                     batch.hist(window, "proof_age", "", role).record_many(ages_us[windows == window])
         self._ages = {role: (array("q"), array("q")) for role in ROLES}

@@ -196,6 +196,7 @@ class MemorySocket:
         self._subprotocol = subprotocol
         self._closing = False
         self._gone = False
+        self._paused = False
 
     @property
     def peer(self) -> str:
@@ -222,6 +223,9 @@ class MemorySocket:
         self._end.incoming.pass_on(lambda: self._end.ended(code, reason))
         self._network.call_later(timeout_s, lambda: self.ended(ABNORMAL, "", by_us=True))
 
+    def pause(self) -> None:
+        self._paused = True
+
     def abort(self) -> None:
         if self._gone:
             return
@@ -232,7 +236,7 @@ class MemorySocket:
 
     def arrived(self, data: bytes) -> None:
         """A text arrived; called by the network."""
-        if self._gone:
+        if self._gone or self._paused:
             return
         margin = b"\x00" * 4  # as in a receive buffer, where other bytes stand around a message
         self._handler.on_text(margin + data + margin, 4, 4 + len(data), self._network.clock.now_ns())

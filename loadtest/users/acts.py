@@ -7,19 +7,23 @@ not done (see :mod:`loadtest.collect.ledger`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from loadtest import api
 from loadtest.clock import NS_PER_US, Clock
 from loadtest.collect import Action, Collector, Entry, emission_key, write_mark
 from loadtest.collect.subjects import MARKED, actor_name, subject_key
+from loadtest.collect.tallies import Part
 from loadtest.contract import EVENTS, Consequence, consequences
 from loadtest.directory import Agent, Contact
+from loadtest.distributed import creations
 from loadtest.plan import Step
 from loadtest.rest import Reply, RestClient
+from loadtest.users.abilities import Abilities
+from loadtest.users.scene import Conversation, Moment, Scene, State
 from loadtest.users.settings import FleetSettings
 
 _WORDS = (
@@ -31,50 +35,18 @@ _WORDS = (
     "Which plan includes the export?",
 )
 _UNBOUNDED = 255
+#: emitter in the marks of the plan's messages
+_PLAN = 0
+#: the messages an exchange may consist of: by an agent or not, with a form or not, private or not
+_TURNS = ((False, False, False), (True, False, False), (True, True, False), (True, False, True))
+#: the event that shows a state
+_SHOWN: Mapping[State, str] = {
+    "status": "conversation.status_changed",
+    "assignee": "assignee.changed",
+    "team": "team.changed",
+}
 #: events that perhaps follow and are awaited: each names a subject that nothing else of ours is likely to use
 _AWAITED_PERHAPS = frozenset({"contact.updated"})
-
-
-@dataclass(slots=True)
-class Conversation:
-    """A conversation of a contact simulated here, or of one that the run made.
-
-    Attributes:
-        contact: who it is held with.
-        identity: the contact's number, or -1 when it is not simulated.
-        number: its display id.
-        under_way: calls about it that were not answered yet.
-        reserved: an act is changing its state, so nobody may write in it.
-        assignee: user id it was last assigned to by us.
-        team: team it was last assigned to by us.
-    """
-
-    contact: Contact
-    identity: int
-    number: int
-    under_way: int = 0
-    reserved: bool = False
-    assignee: int | None = None
-    team: int | None = None
-
-
-@dataclass(slots=True)
-class Scene:
-    """What the steps of one act share.
-
-    Attributes:
-        conversation: where it takes place.
-        agent: the agent who acts in it.
-        message_id: the message that a later step answers.
-        created: the contact that an earlier step made, with its conversation's number once it has one.
-        opened: that number.
-    """
-
-    conversation: Conversation
-    agent: Agent
-    message_id: int | None = None
-    created: Contact | None = None
-    opened: int | None = None
 
 
 class Crew(Protocol):
@@ -98,19 +70,6 @@ class Crew(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """When an act is done.
-
-    Attributes:
-        due_ns: when the plan made it due.
-        dispatched_ns: when it was taken up.
-    """
-
-    due_ns: int
-    dispatched_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Follow:
     """One event that follows from a call, with its key; an empty key is bound by the answer."""
 
@@ -131,9 +90,13 @@ class Acts:
 
     crew: Crew
     emitter: int
+    abilities: Abilities = field(init=False)
     teams: dict[int, Sequence[int]] = field(default_factory=dict)
     _sequence: count[int] = field(default_factory=count)
     _bases: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.abilities = Abilities(self.crew.collector.note)
 
     # -- talk --------------------------------------------------------------------------------------------------------
 
@@ -142,26 +105,49 @@ class Acts:
         conversation: Conversation,
         actor: Agent | Contact,
         moment: Moment,
-        slot: int,
+        slot: int | None,
         content_type: api.ContentType | None = None,
+        *,
+        private: bool = False,
     ) -> Reply:
-        """The actor writes a message that carries a mark."""
+        """The actor writes a message that carries a mark; an agent's may be a private note.
+
+        One of the plan is called after its place in the exchange ``slot``, the same on however many processes; of any
+        other (no slot) this process's emissions are counted.
+        """
         settings = self.crew.settings
-        key = emission_key(self.emitter, next(self._sequence))
-        mark = write_mark(settings.run_tag, key, self.crew.clock.wall_ns(moment.due_ns) // NS_PER_US)
-        content = f"{mark} {_WORDS[slot % len(_WORDS)]}"
+        if slot is None:
+            sequence = next(self._sequence)
+            key = emission_key(1 + self.emitter, sequence)
+        else:
+            sequence = _TURNS.index((isinstance(actor, Agent), content_type is not None, private))
+            key = emission_key(_PLAN, len(_TURNS) * slot + sequence)
+        due_us = self.crew.clock.wall_ns(moment.due_ns) // NS_PER_US
+        mark = write_mark(settings.run_tag, key, due_us, private=private)
+        content = f"{mark} {_WORDS[(sequence if slot is None else slot) % len(_WORDS)]}"
         echo_id = f"{settings.run_tag}-{key}"
         contact = conversation.contact
         if isinstance(actor, Agent):
             call = api.agent_send_message(
-                actor, contact.account_id, conversation.number, content, echo_id, content_type=content_type
+                actor,
+                contact.account_id,
+                conversation.number,
+                content,
+                echo_id,
+                private=private,
+                content_type=content_type,
             )
         else:
             call = api.contact_send_message(actor, conversation.number, content, echo_id)
         entry = self.crew.collector.ledger.open(
-            key.encode("ascii"), self._action(MARKED, call, conversation, actor, moment)
+            key.encode("ascii"), self._action(MARKED, call, conversation, actor, moment, private=private)
         )
-        return self._perform(call, [entry], conversation, moment)
+        choice = ("private" if private else "public") if isinstance(actor, Agent) else ""
+        parts = self._parts(call, conversation, actor, moment, choice=choice)
+        reply = self._perform(call, [entry], conversation, moment, parts=parts)
+        if actor is contact and outcome(reply) == "ok" and conversation.state.get("status") == "resolved":
+            conversation.state["status"] = "open"  # a contact's message reopens what was resolved
+        return reply
 
     def typing(self, conversation: Conversation, actor: Agent | Contact, moment: Moment, *, on: bool) -> bool:
         """The actor starts or stops typing; returns whether the subject was free."""
@@ -183,7 +169,7 @@ class Acts:
 
     def open_conversation(self, contact: Contact, identity: int, moment: Moment) -> tuple[Reply, int | None]:
         """The contact opens a conversation; returns the answer and the conversation's number, None without one."""
-        call = api.contact_create_conversation(contact)
+        call = api.contact_create_conversation(contact, self.crew.settings.run_tag)
         place = Conversation(contact, identity, 0)
         follow = _Follow("conversation.created", b"")
         entry = self._open(follow, call, place, contact, moment)
@@ -192,6 +178,8 @@ class Acts:
 
         def bind(body: bytes) -> None:
             opened.append(api.parse_created(body).id)
+            self._created("conversation", opened[0], contact)
+            self.crew.collector.people.converses(contact.account_id, opened[0], contact.contact_id)
             key = subject_key("conversation.created", contact.account_id, opened[0])
             self.crew.collector.ledger.bind(entry, key)
 
@@ -217,21 +205,21 @@ class Acts:
         match step.kind:
             case "read":
                 return self._emit(api.contact_update_last_seen(contact, number), where, contact, moment) is not None
-            case "resolve" | "reopen":
-                status: api.Status = "resolved" if step.kind == "resolve" else "open"
-                call = api.agent_toggle_status(agent, account_id, number, status)
-                return self._emit(call, where, agent, moment) is not None
+            case "resolve":
+                return self._change("status", "resolved", scene, moment)
+            case "reopen":  # only what is resolved: an open conversation's status does not change
+                return where.state.get("status") == "resolved" and self._change("status", "open", scene, moment)
             case "assign":
-                assignee = agent.user_id if where.assignee != agent.user_id else None
-                call = api.agent_assign_agent(agent, account_id, number, assignee)
-                done = self._emit(call, where, agent, moment) is not None
-                where.assignee = assignee if done else where.assignee
-                return done
+                assignee = agent.user_id if where.state.get("assignee") != agent.user_id else None
+                return self._change("assignee", assignee, scene, moment)
             case "team":
                 return self._assign_team(scene, moment)
             case "ask_email":
                 reply = self.message(where, agent, moment, slot, "input_email")
                 scene.message_id = _created_id(reply)
+                return True
+            case "note":
+                self.message(where, agent, moment, slot, private=True)
                 return True
             case "give_email":
                 if scene.message_id is None:
@@ -264,17 +252,43 @@ class Acts:
         account_id = where.contact.account_id
         if account_id not in self.teams:
             reply = self.send(api.agent_list_teams(agent, account_id), moment)
+            if outcome(reply) == "uncertain":
+                return False
             try:
                 self.teams[account_id] = api.parse_teams(reply.body)
             except ValueError:
                 self.teams[account_id] = ()
         if not self.teams[account_id]:
+            if not any(self.teams.values()):
+                self.abilities.lacks_capability("agent.assign_team", "teams")
             return False
-        team = self.teams[account_id][0] if where.team is None else None
-        call = api.agent_assign_team(agent, account_id, where.number, team)
-        done = self._emit(call, where, agent, moment) is not None
-        where.team = team if done else where.team
-        return done
+        team = self.teams[account_id][0] if where.state.get("team") is None else None
+        return self._change("team", team, scene, moment)
+
+    def _change(self, what: State, value: Any, scene: Scene, moment: Moment) -> bool:
+        """The agent changes the conversation's state; returns whether it was tried.
+
+        What a call without an answer left in doubt is not changed again: nobody could tell whether anything changes.
+        """
+        where, agent = scene.conversation, scene.agent
+        if what in where.in_doubt or where.state.get(what) == value:
+            return False
+        account_id, number = where.contact.account_id, where.number
+        match what:
+            case "status":
+                call = api.agent_toggle_status(agent, account_id, number, value)
+            case "assignee":
+                call = api.agent_assign_agent(agent, account_id, number, value)
+            case "team":
+                call = api.agent_assign_team(agent, account_id, number, value)
+        where.in_doubt.add(what)
+        reply = self._emit(call, where, agent, moment, state=(_SHOWN[what], "" if value is None else str(value)))
+        status = "void" if reply is None else outcome(reply)
+        if status != "uncertain":
+            where.in_doubt.discard(what)
+        if status == "ok":
+            where.state[what] = value
+        return reply is not None
 
     def _create_contact(self, scene: Scene, slot: int, moment: Moment) -> Contact | None:
         agent, beside = scene.agent, scene.conversation.contact
@@ -288,6 +302,7 @@ class Acts:
 
         def bind(body: bytes) -> None:
             answer = api.parse_contact(body)
+            self._created("contact", answer.contact_id, beside)
             self.crew.collector.ledger.bind(entry, subject_key("contact.created", beside.account_id, answer.contact_id))
             if answer.source_id is not None:
                 made.append(
@@ -304,6 +319,12 @@ class Acts:
 
         self._perform(call, [entry], scene.conversation, moment, bind)
         return made[0] if made else None
+
+    def _created(self, kind: Literal["contact", "conversation"], number: int, of: Contact) -> None:
+        """Note what the run made, so that it can be taken back; ``of`` is who stands beside it."""
+        contact_id = of.contact_id if kind == "conversation" else number
+        data = creations.created(kind, number, of.account_id, of.inbox_id, contact_id)
+        self.crew.collector.note(creations.NOTE, "", data)
 
     def _merge(self, scene: Scene, moment: Moment) -> bool:
         """Merge the contact made for it into another of the run's own; the first one made becomes that other."""
@@ -329,8 +350,12 @@ class Acts:
         choice: str = "",
         message_id: int = 0,
         contact_id: int = 0,
+        state: tuple[str, str] | None = None,
     ) -> Reply | None:
-        """Send a call with entries for all events that follow; None when one of their subjects is not free."""
+        """Send a call with entries for all events that follow; None when one of their subjects is not free.
+
+        ``state`` is an event that shows the state which the call sets, and that state.
+        """
         collector = self.crew.collector
         follows = [
             follow
@@ -341,7 +366,43 @@ class Acts:
         if not all(collector.ledger.is_free(f.key, now_ns) for f in follows if not f.perhaps):
             return None
         entries = [self._open(f, call, where, actor, moment) for f in follows]
-        return self._perform(call, [e for e in entries if e is not None], where, moment)
+        ids = {"message_id": message_id, "contact_id": contact_id}
+        parts = self._parts(call, where, actor, moment, choice=choice, state=state, **ids)
+        return self._perform(call, [e for e in entries if e is not None], where, moment, parts=parts)
+
+    def _parts(
+        self,
+        call: api.Call,
+        where: Conversation,
+        actor: Agent | Contact,
+        moment: Moment,
+        *,
+        choice: str = "",
+        message_id: int = 0,
+        contact_id: int = 0,
+        state: tuple[str, str] | None = None,
+    ) -> list[Part]:
+        """What a call adds to the tallies of events that cannot be told to be one action's."""
+        collector = self.crew.collector
+        parts: list[Part] = []
+        if not collector.counted:
+            return parts
+        for one in consequences(call.endpoint.name, collector.settings.dialect, choice=choice):
+            number = self._subject_id(one, where, message_id, contact_id)
+            if one.event in collector.counted and number:
+                key = subject_key(one.event, where.contact.account_id, number)
+                action = self._action(one.event, call, where, actor, moment)
+                shown = state[1] if state is not None and state[0] == one.event else None
+                parts.append(collector.ledger.tallies.begin(key, action, one.least, one.most, shown))
+        return parts
+
+    @staticmethod
+    def _subject_id(one: Consequence, where: Conversation, message_id: int, contact_id: int) -> int:
+        """The id that frames of an event name as what they are about; 0 where it is not known."""
+        subject = "conversation" if one.spec is None else one.spec.subject
+        if subject == "contact":
+            return contact_id or where.contact.contact_id
+        return message_id if subject == "message" else where.number
 
     def _follow(
         self, one: Consequence, where: Conversation, actor: Agent | Contact, message_id: int, contact_id: int
@@ -350,15 +411,8 @@ class Acts:
         perhaps = one.certainty == "perhaps"
         if one.event not in self.crew.collector.tracked or (perhaps and one.event not in _AWAITED_PERHAPS):
             return None
-        subject, who = EVENTS[one.event].subject, ""
-        if subject == "contact":
-            number = contact_id or where.contact.contact_id
-        elif subject == "message":
-            number = message_id
-        else:
-            number = where.number
-            if subject == "typing":
-                who = actor_name(*_role_and_id(actor))
+        who = actor_name(*_role_and_id(actor)) if EVENTS[one.event].subject == "typing" else ""
+        number = self._subject_id(one, where, message_id, contact_id)
         if not number:
             return None
         key = subject_key(one.event, where.contact.account_id, number, who)
@@ -382,6 +436,8 @@ class Acts:
         moment: Moment,
         perhaps: bool = False,
         most: int = 1,
+        *,
+        private: bool = False,
     ) -> Action:
         role, actor_id = _role_and_id(actor)
         contact = where.contact
@@ -394,7 +450,7 @@ class Acts:
             contact_id=contact.contact_id,
             actor_role=role,
             actor_id=actor_id,
-            private=False,
+            private=private,
             due_ns=moment.due_ns,
             dispatched_ns=moment.dispatched_ns,
             perhaps=perhaps,
@@ -409,6 +465,7 @@ class Acts:
         where: Conversation,
         moment: Moment,
         bind: Callable[[bytes], None] | None = None,
+        parts: Sequence[Part] = (),
     ) -> Reply:
         """Send a call and tell its entries what became of it."""
         ledger = self.crew.collector.ledger
@@ -429,12 +486,15 @@ class Acts:
         ended_ns = reply.responded_ns or self.crew.clock.now_ns()
         for entry in entries:
             ledger.responded(entry, ended_ns, status)
+        for part in parts:
+            ledger.tallies.finish(part, reply.written_ns, status)
         return reply
 
     def send(self, call: api.Call, moment: Moment) -> Reply:
         """Send a call once and count it."""
         collector = self.crew.collector
         reply = self.crew.rest.send(call)
+        self.abilities.answered(call.endpoint.name, reply.status)
         batch, window, name = collector.batch, collector.window(moment.due_ns), call.endpoint.name
         batch.add(window, "rest.n", name)
         failed = reply.error or ("" if reply.status and 200 <= reply.status < 300 else str(reply.status))

@@ -13,6 +13,8 @@ from loadtest.directory import Agent, Contact, Role
 from loadtest.users.fleet import Fleet
 from loadtest.users.session import Outcome, Session
 
+_IDLE_S = 1.0
+
 
 def fleet_of(environment: Any) -> Fleet | None:
     """The fleet of this process; None in a worker that joined after the identities were dealt.
@@ -39,44 +41,81 @@ class CableUser(User):
     wait_time = constant(0)
 
     def on_start(self) -> None:
-        """Take an identity; without one the user idles (and is counted)."""
-        self.fleet = fleet_of(self.environment)
+        """Take an identity; without one the user idles (and is counted) until one is unused."""
+        self.fleet: Fleet | None = None
         self.claimed: tuple[int, Agent | Contact] | None = None
-        if self.fleet is not None:
-            self.claimed = self.fleet.claim(self.role)
+        self._tabs: list[gevent.Greenlet] = []
+        self._begin()
+
+    def _begin(self) -> None:
+        if self.fleet is None:
+            self.fleet = fleet_of(self.environment)
+            if self.fleet is None:
+                return
             self.fleet.collector.user_started(self.role)
+            self.claimed = self.fleet.claim(self.role)
+            if self.claimed is None:
+                self.fleet.idle_users += 1
+        elif self.claimed is None:
+            self.claimed = self.fleet.claim(self.role)
+            if self.claimed is not None:
+                self.fleet.idle_users -= 1
 
     def on_stop(self) -> None:
         """Give the identity back."""
+        gevent.killall(self._tabs)
+        self._tabs.clear()
         if self.fleet is not None:
             self.fleet.collector.user_stopped(self.role)
             if self.claimed is not None:
                 self.fleet.release(self.role, self.claimed[0])
+            else:
+                self.fleet.idle_users -= 1
 
     @task
     def live(self) -> None:
         """Visit after visit, until Locust stops this user."""
         if self.claimed is None or self.fleet is None:
-            gevent.sleep(3600.0)
+            gevent.sleep(_IDLE_S)
+            self._begin()
             return
         identity, who = self.claimed
         fleet = self.fleet
         policy = reconnect_policy(fleet.settings.reconnect)
+        gevent.sleep(fleet.turn_s())
+        if self.role == "agent":
+            for _ in range(fleet.scenario.tabs - 1):
+                self._tabs.append(gevent.spawn(self._keep_tab, fleet, identity, who, policy))
         visit = attempt = 0
+        lost_ns: int | None = None
         while True:
-            stay_s = fleet.visits.stay(identity, visit) if self.role == "contact" else None
-            outcome = Session(fleet, identity, who).visit(stay_s)
+            stay_s, away_s, departure = fleet.conduct(self.role, identity, visit)
+            session = Session(fleet, identity, who, lost_ns=lost_ns)
+            outcome = session.visit(stay_s, departure, away_s)
             if outcome.ending == "left":
                 visit += 1
+                lost_ns = None
                 fleet.collector.user_away(self.role, away=True)
                 try:
-                    gevent.sleep(fleet.visits.away(identity, visit))
+                    together_s = fleet.presence_acts.pause_s(identity)
+                    gevent.sleep(away_s if together_s is None else together_s)
                 finally:
+                    session.drop()
                     fleet.collector.user_away(self.role, away=False)
                 continue
             attempt = 0 if outcome.confirmed else attempt + 1
+            if outcome.confirmed:
+                lost_ns = fleet.clock.now_ns()
             self._pause(fleet, policy, outcome, attempt, visit)
             fleet.collector.count("cable.reconnects", "", self.role)
+
+    def _keep_tab(self, fleet: Fleet, identity: int, who: Agent | Contact, policy: ReconnectPolicy) -> None:
+        """A further tab of the same person, which comes back whenever it is cut off."""
+        attempt = 0
+        while True:
+            outcome = Session(fleet, identity, who, second=True).visit(None)
+            attempt = 0 if outcome.confirmed else attempt + 1
+            self._pause(fleet, policy, outcome, attempt, -1)
 
     def _pause(self, fleet: Fleet, policy: ReconnectPolicy, outcome: Outcome, attempt: int, visit: int) -> None:
         """Wait as the client's back-off says, or for good when it gives up."""

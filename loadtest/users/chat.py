@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Protocol
 
@@ -16,10 +16,14 @@ import gevent
 from gevent.event import Event as Signal
 from gevent.pool import Pool
 
+from loadtest.api import Call
 from loadtest.clock import NS_PER_S
 from loadtest.directory import Agent, Contact, Role
 from loadtest.plan import ACTS, Act, Mix, Pacer, Step, Talk, uniform
-from loadtest.users.acts import Acts, Conversation, Crew, Moment, Scene, outcome
+from loadtest.rest import Reply
+from loadtest.users.acts import Acts, Crew, outcome
+from loadtest.users.ensemble import Answerers, Ensemble
+from loadtest.users.scene import Conversation, Moment, Scene
 
 _CREATE_TRIES = 3
 
@@ -44,16 +48,28 @@ class Chat:
         pacer: when exchanges are due.
         talk: what an exchange consists of.
         mix: what happens around the exchanges.
-        emitter: this process's number in marks.
+        emitter: this process's number in marks of what is not planned.
+        ensemble: its place in the fleet, where that is more than this process.
     """
 
-    def __init__(self, fleet: Crew, pacer: Pacer, talk: Talk, mix: Mix | None = None, *, emitter: int) -> None:
+    def __init__(
+        self,
+        fleet: Crew,
+        pacer: Pacer,
+        talk: Talk,
+        mix: Mix | None = None,
+        *,
+        emitter: int,
+        ensemble: Ensemble | None = None,
+    ) -> None:
         self._fleet = fleet
         self._pacer = pacer
         self._talk = talk
+        self._ensemble = ensemble or Ensemble.alone(len(fleet.collector.people.contacts))
+        self._answerers = Answerers(fleet.collector.people, self._ensemble)
         self._mix = mix or Mix()
         self._acts = Acts(fleet, emitter)
-        self._scenes: dict[tuple[int, Act], Scene] = {}
+        self._scenes: dict[tuple[int, Act | None], Scene] = {}
         self._pool = Pool()
         self._limit = 2 * fleet.settings.rest_connections + 64
         self._agents: dict[int, Speaker] = {}
@@ -62,6 +78,7 @@ class Chat:
         self._opening: set[int] = set()
         self._ready: list[int] = []  # contacts online that have a conversation, ascending
         self._stopping = Signal()
+        self._played_out = False
         self._loop: gevent.Greenlet | None = None
 
     # -- who is there ------------------------------------------------------------------------------------------------
@@ -90,6 +107,20 @@ class Chat:
             place = bisect_left(self._ready, session.identity)
             if session.role == "contact" and self._ready[place : place + 1] == [session.identity]:
                 del self._ready[place]
+
+    def fetch(self, call: Call, moment: Moment) -> bytes | None:
+        """Send a call that changes nothing, and count it.
+
+        Returns:
+            The answer's body, or None where it was refused or did not come.
+        """
+        reply = self._acts.send(call, moment)
+        return reply.body if outcome(reply) == "ok" else None
+
+    def conversation_of(self, identity: int) -> int | None:
+        """The display id of a contact's conversation; None while it has none."""
+        conversation = self._conversations.get(identity)
+        return None if conversation is None else conversation.number
 
     def _make_ready(self, identity: int) -> None:
         place = bisect_left(self._ready, identity)
@@ -143,6 +174,11 @@ class Chat:
         """REST calls under way."""
         return len(self._pool)
 
+    @property
+    def is_played_out(self) -> bool:
+        """Whether the plan came to its end, and everything in it was answered."""
+        return self._played_out and not self._pool
+
     def start(self, at_ns: int) -> None:
         """Begin the plan at ``at_ns``."""
         self._loop = gevent.spawn(self._run, at_ns)
@@ -154,15 +190,19 @@ class Chat:
             self._loop.join()
             self._loop = None
 
+    def send(self, call: Call, moment: Moment) -> Reply:
+        """Send a call that causes no event once, and count it."""
+        return self._acts.send(call, moment)
+
     def abandon(self) -> None:
         """End what is still under way."""
         self._pool.kill()
 
     def _run(self, at_ns: int) -> None:
-        clock = self._fleet.clock
+        clock, seed = self._fleet.clock, self._fleet.settings.seed
         queue: list[tuple[int, int, Step, int]] = []  # due, order, step, slot
         order = count()
-        arrivals = iter(self._pacer)
+        arrivals = self._arrivals(seed)
         upcoming = next(arrivals, None)
         while not self._stopping.is_set():
             now_ns = clock.now_ns()
@@ -177,16 +217,29 @@ class Chat:
             while queue and queue[0][0] <= clock.now_ns():
                 due_ns, _, step, slot = heapq.heappop(queue)
                 self._take_up(step, slot, due_ns)
+            if upcoming is None and not queue:
+                self._played_out = True
+                return
             next_ns = queue[0][0] if queue else clock.now_ns() + NS_PER_S // 2
             if upcoming is not None:
                 next_ns = min(next_ns, at_ns + round((upcoming[1] - 1.0) * NS_PER_S))
             self._stopping.wait(timeout=max(0.0, (next_ns - clock.now_ns()) / NS_PER_S))
 
+    def _arrivals(self, seed: int) -> Iterator[tuple[int, float]]:
+        """The exchanges of this process: those whose contact is simulated here."""
+        ensemble = self._ensemble
+        if ensemble.contacts and not ensemble.places:
+            return iter(())
+        return (one for one in self._pacer if ensemble.contact_of(seed, one[0]) is not None)
+
     def _take_up(self, step: Step, slot: int, due_ns: int) -> None:
-        if len(self._pool) >= self._limit:
-            self._drop(due_ns, "too_many_in_flight")
-        elif step.act is not None:
-            self._take_up_act(step, step.act, slot, due_ns)
+        if (slot, step.act) not in self._scenes and not self._acts.abilities.can_take(step):
+            return  # it is not driven, and said so
+        full = len(self._pool) >= self._limit
+        if step.act is not None:
+            self._take_up_act(step, step.act, slot, due_ns, full=full)
+        elif full:
+            self._drop_for_room(due_ns)
         else:
             self._take_up_talk(step, slot, due_ns)
 
@@ -211,34 +264,54 @@ class Chat:
             return
         actor = self._actor(step.role, conversation, slot)
         assert actor is not None
+        conversation.under_way += 1  # from now on, not only once its greenlet runs: no act may begin there
         self._pool.spawn(self._talk_on, step, slot, conversation, actor, due_ns)
 
-    def _take_up_act(self, step: Step, act: Act, slot: int, due_ns: int) -> None:
+    def _take_up_act(self, step: Step, act: Act, slot: int, due_ns: int, *, full: bool) -> None:
         """The first step of an act sets its scene, which lasts until the last one; nobody talks there meanwhile."""
         steps = ACTS[act]
         scene = self._scenes.get((slot, act))
-        if scene is None and step.kind == steps[0][1]:
+        if scene is None and step.kind == steps[0][1] and not full:
             conversation = self._choose(slot, lambda c: not c.reserved and not c.under_way)
             agent = None if conversation is None else self._actor("agent", conversation, slot)
             if conversation is not None and isinstance(agent, Agent):
                 scene = self._scenes[slot, act] = Scene(conversation, agent)
-                conversation.reserved = True
+        if scene is None and full:
+            self._drop_for_room(due_ns)
+            return
         if scene is None:
             self._drop(due_ns, "nobody_there")
             return
         last = step.kind == steps[-1][1]
         if last:
             del self._scenes[slot, act]
-        self._pool.spawn(self._act, step, slot, scene, due_ns, last)
+        scene.begin(last=last)
+        if full:
+            scene.end()
+            self._drop_for_room(due_ns)
+        else:
+            self._pool.spawn(self._act, step, slot, scene, due_ns)
+
+    def _drop_for_room(self, due_ns: int) -> None:
+        """Too many actions are under way: the target's doing while it holds all connections, else this process's."""
+        if self._fleet.rest.waiting:
+            self._drop(due_ns, "too_many_in_flight")
+        else:
+            self._drop(due_ns, "generator_behind")
+            collector = self._fleet.collector
+            collector.health.dropped(collector.window(due_ns))
 
     def _drop(self, due_ns: int, why: str) -> None:
         collector = self._fleet.collector
         collector.batch.add(collector.window(due_ns), "generator.dropped", why)
 
     def _choose(self, slot: int, fits: Callable[[Conversation], bool]) -> Conversation | None:
-        """The slot's own conversation, or the next one that fits."""
-        ready = self._ready
-        first = int(uniform(self._fleet.settings.seed, "conversation", slot) * len(ready))
+        """The conversation of the slot's own contact, or another one of this process that fits."""
+        ready, seed = self._ready, self._fleet.settings.seed
+        own = len(self._fleet.collector.people.agents) + (self._ensemble.contact_of(seed, slot) or 0)
+        first = bisect_left(ready, own)
+        if ready[first : first + 1] != [own]:
+            first = int(uniform(seed, "stand-in", slot) * len(ready))
         for identity in (*ready[first:], *ready[:first]):
             conversation = self._conversations[identity]
             if fits(conversation):
@@ -248,13 +321,25 @@ class Chat:
     def _actor(self, role: Role, conversation: Conversation, slot: int) -> Agent | Contact | None:
         if role == "contact":
             return conversation.contact
-        people = self._fleet.collector.people
-        contact = conversation.contact
-        members: list[int] = people.inbox_agents(contact.account_id, contact.inbox_id).tolist()
-        present = [n for n in members if n in self._agents]
-        if not present:
-            return None
-        return people.agents[present[int(uniform(self._fleet.settings.seed, "agent", slot) * len(present))]]
+        draw = uniform(self._fleet.settings.seed, "agent", slot)
+        return self._answerers.choose(conversation.contact, self._agents, draw)
+
+    # -- canaries ----------------------------------------------------------------------------------------------------
+
+    def may_speak(self, identity: int) -> bool:
+        """Whether a contact is online, and has a conversation that nobody is changing."""
+        conversation = self._conversations.get(identity)
+        return conversation is not None and identity in self._contacts and not conversation.reserved
+
+    def speak(self, identity: int, due_ns: int) -> bool:
+        """Let a contact write a message that is nobody's question; returns whether there was room for it."""
+        if len(self._pool) >= self._limit:
+            return False
+        conversation = self._conversations[identity]
+        conversation.under_way += 1
+        step = Step(0.0, "message", "contact")
+        self._pool.spawn(self._talk_on, step, None, conversation, conversation.contact, due_ns)
+        return True
 
     # -- one action --------------------------------------------------------------------------------------------------
 
@@ -263,17 +348,21 @@ class Chat:
         self._fleet.collector.dispatched(due_ns, dispatched_ns)
         return Moment(due_ns, dispatched_ns)
 
-    def _talk_on(self, step: Step, slot: int, conversation: Conversation, actor: Agent | Contact, due_ns: int) -> None:
-        moment = self._moment(due_ns)
-        if step.kind == "message":
-            self._acts.message(conversation, actor, moment, slot)
-        elif not self._acts.typing(conversation, actor, moment, on=step.kind == "typing_on"):
-            self._drop(due_ns, "subject_busy")
+    def _talk_on(
+        self, step: Step, slot: int | None, conversation: Conversation, actor: Agent | Contact, due_ns: int
+    ) -> None:
+        try:
+            moment = self._moment(due_ns)
+            if step.kind == "message":
+                self._acts.message(conversation, actor, moment, slot)
+            elif not self._acts.typing(conversation, actor, moment, on=step.kind == "typing_on"):
+                self._drop(due_ns, "subject_busy")
+        finally:
+            conversation.under_way -= 1
 
-    def _act(self, step: Step, slot: int, scene: Scene, due_ns: int, last: bool) -> None:
+    def _act(self, step: Step, slot: int, scene: Scene, due_ns: int) -> None:
         try:
             if not self._acts.perform(step, scene, slot, self._moment(due_ns)):
                 self._drop(due_ns, "subject_busy")
         finally:
-            if last:
-                scene.conversation.reserved = False
+            scene.end()

@@ -16,14 +16,18 @@ from gevent.event import Event
 from loadtest.clock import NS_PER_S, Clock
 from loadtest.plan import stratified_phase
 
+_BEATS_A_TURN = 16
+_BREATH_S = 0.0005
+
 
 class Beater:
     """A scheduled beat; :meth:`cancel` ends it."""
 
-    __slots__ = ("active", "send")
+    __slots__ = ("active", "period_ns", "send")
 
-    def __init__(self, send: Callable[[], None]) -> None:
+    def __init__(self, send: Callable[[], None], period_ns: int) -> None:
         self.send = send
+        self.period_ns = period_ns
         self.active = True
 
     def cancel(self) -> None:
@@ -49,15 +53,18 @@ class Heartbeats:
         self._index = count(1)
         self._wake = Event()
 
-    def add(self, send: Callable[[], None]) -> Beater:
+    def add(self, send: Callable[[], None], period_s: float | None = None, *, at_once: bool = False) -> Beater:
         """Beat from now on: first after a phase of its own in (0, period], then every period.
 
         Args:
             send: sends one beat; must not block.
+            period_s: time between two beats, where it is not everybody's.
+            at_once: the first beat is due now.
         """
-        beater = Beater(send)
-        phase = 1.0 - stratified_phase(next(self._index))
-        self._push(self._clock.now_ns() + round(phase * self._period_ns), beater)
+        period_ns = self._period_ns if period_s is None else round(period_s * NS_PER_S)
+        beater = Beater(send, period_ns)
+        phase = 0.0 if at_once else 1.0 - stratified_phase(next(self._index))
+        self._push(self._clock.now_ns() + round(phase * period_ns), beater)
         self._wake.set()
         return beater
 
@@ -76,9 +83,9 @@ class Heartbeats:
                     continue
                 beater.send()
                 self._on_late(due_ns, self._clock.now_ns())
-                self._push(due_ns + self._period_ns, beater)
+                self._push(due_ns + beater.period_ns, beater)
                 sent += 1
-                if sent % 64 == 0:  # a pile of beats must not hold up arrivals
-                    gevent.sleep(0)
+                if sent % _BEATS_A_TURN == 0:  # a pile of beats must not hold up arrivals
+                    gevent.sleep(_BREATH_S)
             wait_s = (self._queue[0][0] - self._clock.now_ns()) / NS_PER_S if self._queue else None
             self._wake.wait(timeout=None if wait_s is None else max(wait_s, 0.0))

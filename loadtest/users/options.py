@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import ipaddress
 import os
 import re
 import sys
@@ -17,8 +18,11 @@ from typing import Any, TypeVar
 
 from loadtest.analysis import load_slo
 from loadtest.directory import read_identities
-from loadtest.errors import LoadtestError
-from loadtest.plan import ACTS, Mix
+from loadtest.errors import LoadtestError, UsageError
+from loadtest.plan import ACTS, Mix, Scenario
+from loadtest.plan.scenario import GRAMMAR
+from loadtest.refserver.faults import parse_faults
+from loadtest.target.profile import read_profile
 
 _T = TypeVar("_T")
 
@@ -53,6 +57,13 @@ def _number(minimum: float, *, above: bool = False, whole: bool = False) -> Call
     return parse
 
 
+def _share(text: str) -> float:
+    value: float = _number(0)(text)
+    if value > 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share between 0 and 1")
+    return value
+
+
 def _rate(text: str) -> float:
     """A rate, with or without the unit: ``10`` and ``10/s`` are the same."""
     value: float = _number(0)(text.removesuffix("/s"))
@@ -70,6 +81,12 @@ def _mix(text: str) -> str:
     mix = "" if text == "none" else text
     Mix.parse(mix)
     return mix
+
+
+@_checked
+def _scenario(text: str) -> str:
+    Scenario.parse(text)
+    return text
 
 
 @_checked
@@ -106,6 +123,45 @@ def _file(text: str) -> str:
     return text
 
 
+@_checked
+def _target(text: str) -> str:
+    read_profile(text)
+    return text
+
+
+@_checked
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", text):
+        raise UsageError(f"{text!r} is no name of a header", remedy="Give one such as api-access-token")
+    return text
+
+
+def _addresses(text: str) -> str:
+    for address in text.split(","):
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise argparse.ArgumentTypeError(
+                f"{address!r} is no IP address: give this machine's, such as 192.0.2.10,192.0.2.11"
+            ) from None
+    return text
+
+
+@_checked
+def _faults(text: str) -> str:
+    return text if parse_faults(text) else ""
+
+
+def _new_file(text: str) -> str:
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else "is in no folder that exists"
+        raise argparse.ArgumentTypeError(f"{text} {what}: name a file that can be made")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text} cannot be written to: choose a file that this user may write")
+    return text
+
+
 def add_options(parser: Any) -> None:
     """Add the option group "cable" to Locust's parser. Called several times by Locust, so it keeps nothing.
 
@@ -122,6 +178,13 @@ def add_options(parser: Any) -> None:
         action.include_in_web_ui = ui
 
     whole = functools.partial(_number, whole=True)
+    add(
+        "--target",
+        "What is known of the target; options given here win over it (TOML)",
+        type=_target,
+        metavar="FILE",
+        ui=False,
+    )
     add("--agents", "Agents simulated", type=whole(0), default=50, metavar="N")
     add("--contacts", "Contacts simulated", type=whole(0), default=5, metavar="M")
     add("--members", "Agents that see an inbox (embedded server)", type=whole(1), default=10, metavar="K")
@@ -129,6 +192,19 @@ def add_options(parser: Any) -> None:
     add("--identities", "Who there is on the target (JSON lines)", type=_identities, metavar="FILE", ui=False)
     add("--heartbeat", "Seconds between presence beats", type=_number(0, above=True), default=30.0, metavar="SECONDS")
     add("--emit-rate", "Messages a second of the whole fleet, open loop", type=_rate, default=10.0, metavar="N/s")
+    add(
+        "--connect-rate",
+        "Users that first connect, a second, evenly spread (default: --spawn-rate; Locust starts these in one burst)",
+        type=_number(0, above=True),
+        metavar="N/s",
+    )
+    add(
+        "--emissions",
+        "End after so many messages of the plan (questions and their answers, so an even number); 0 for no such end",
+        type=whole(0),
+        default=0,
+        metavar="N",
+    )
     add("--think-time", "Mean seconds from a question to its answer", type=_number(0), default=2.0, metavar="SECONDS")
     add("--typing", "Seconds of typing before a message, 0 for none", type=_number(0), default=1.0, metavar="SECONDS")
     add(
@@ -138,6 +214,13 @@ def add_options(parser: Any) -> None:
         type=_mix,
         default="",
         metavar="ACT=RATE,...",
+    )
+    add(
+        "--canary",
+        "Seconds of silence in an inbox after which a contact writes there, so that deaf sockets show; 0 for never",
+        type=_number(0),
+        default=10.0,
+        metavar="SECONDS",
     )
     add(
         "--session",
@@ -166,7 +249,22 @@ def add_options(parser: Any) -> None:
         choices=("official", "chatwoot", "immediate", "none"),
         default="official",
     )
+    add(
+        "--refetch",
+        "REST calls that real clients make by themselves: after a reconnect, or for the counts of conversations (meta)",
+        choices=("none", "reconnect", "meta", "all"),
+        default="none",
+    )
     add("--cable-path", "Path of the cable", default="/cable", metavar="PATH")
+    add("--origin", "Origin sent instead of the target's own, empty for none", metavar="ORIGIN", ui=False)
+    add("--auth-header", "Header of access tokens, if not api_access_token", type=_header, metavar="NAME", ui=False)
+    add(
+        "--source-address",
+        "Connect from these addresses of this machine in turn: each has ports of its own",
+        type=_addresses,
+        metavar="A,B,...",
+        ui=False,
+    )
     add("--ca-file", "Trust this CA (PEM)", type=_file, metavar="FILE", ui=False)
     add(
         "--agent-expiry",
@@ -183,13 +281,84 @@ def add_options(parser: Any) -> None:
         ui=False,
     )
     add(
+        "--presence-scenario",
+        f"How people come, beat and go: {GRAMMAR.replace('%', '%%')}",
+        type=_scenario,
+        default="steady",
+        metavar="TRAIT,...",
+    )
+    add(
+        "--presence-oracle",
+        "Ask REST who is online about every so many seconds and hold that against the truth too; 0 for never",
+        type=_number(0),
+        default=0.0,
+        metavar="SECONDS",
+    )
+    add(
+        "--presence-pairs",
+        "Pairs of observer and target followed in a process; above it a seeded sample of observers",
+        type=whole(1),
+        default=1_000_000,
+        metavar="N",
+        ui=False,
+    )
+    add(
+        "--presence-log",
+        "Log who came, beat, was told what and went, each process in a file of its own (FILE.local, FILE.WORKER)",
+        type=_new_file,
+        metavar="FILE",
+        ui=False,
+    )
+    add("--push-presence", "The server tells of presence unasked (embedded server)", action="store_true", ui=False)
+    add(
+        "--whole-seconds",
+        "Presence compares whole seconds, as upstream's does (embedded server)",
+        action="store_true",
+        ui=False,
+    )
+    add(
         "--rest-timeout",
         "Seconds after which a REST call is given up",
         type=_number(0, above=True),
         default=10.0,
         metavar="SECONDS",
     )
+    add(
+        "--kernel-stamps",
+        "Share of the sockets on which the kernel stamps arrivals, to tell this tool's lag from the server's: 0 to 1",
+        type=_share,
+        default=0.1,
+        metavar="SHARE",
+    )
+    add(
+        "--rest-pool",
+        "REST connections of a process (default: rate x timeout, 32 to 2048)",
+        type=whole(1),
+        metavar="N",
+        ui=False,
+    )
+    add(
+        "--faults",
+        "What the embedded server does wrong, such as loss=2%%,delay=100ms; `loadtest serve --help` lists all",
+        type=_faults,
+        default="",
+        metavar="SPEC",
+        ui=False,
+    )
+    add("--truth", "Write every fault that was applied (embedded server)", type=_new_file, metavar="FILE", ui=False)
     add("--seed", "Makes everything that is drawn", type=whole(0), default=0, metavar="N")
     add("--max-users", "Refuse to run more users than this", type=whole(1), metavar="N", ui=False)
     add("--max-emit-rate", "Refuse to emit faster than this", type=_rate, metavar="N/s", ui=False)
+    add(
+        "--require-brakes",
+        "Refuse a target off loopback without --max-users and --max-emit-rate",
+        action="store_true",
+        ui=False,
+    )
+    add(
+        "--abort-guard",
+        "Stop when the target answers 5xx, 429 or not at all in bulk, or its pings stay out (auto: off loopback)",
+        choices=("auto", "on", "off"),
+        default="auto",
+    )
     add("--allow-plaintext", "Send tokens over http:// off loopback", action="store_true", ui=False)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 from urllib.parse import urlsplit
 
 from gevent.event import Event as Signal
 
 from loadtest.errors import TransportError
-from loadtest.transport.address import cable_endpoint
 from loadtest.transport.gevent_ws import Poller
 from loadtest.transport.interface import Closed
+from loadtest.users.settings import FleetSettings
 
 _WELCOME_TIMEOUT_S = 5.0
 
@@ -20,7 +19,9 @@ _REMEDIES = {
     "refused": "Check host and port in --host, and that the server runs",
     "timeout": "The server did not answer in time: check host, port and firewalls",
     "tls": "The certificate is not trusted: give its CA with --ca-file, and use the name it was issued for",
-    "http_404": "Check --cable-path, and allow the Origin of --host (or send none with --client seed)",
+    "http_404": "Check --cable-path, and allow the Origin of --host (or send another with --origin)",
+    "http_429": "The target's rate limit refuses this address: wait a minute, or have the address allowed there",
+    "source_address": "Give addresses of this machine to --source-address",
     "subprotocol": "What answers is not Action Cable, or a proxy strips Sec-WebSocket-Protocol: try --client seed",
 }
 _REMEDY_HTTP = "What answers is a web server and no Action Cable: check --host and --cable-path"
@@ -43,7 +44,7 @@ class _Listener:
         self.welcomed = False
         self.closed: Closed | None = None
 
-    def on_text(self, data: bytes | bytearray, start: int, end: int, arrival_ns: int) -> None:
+    def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
         if b'"welcome"' in bytes(data[start:end]):
             self.welcomed = True
             self.done.set()
@@ -56,18 +57,18 @@ class _Listener:
         self.done.set()
 
 
-def preflight(host: str, options: Any) -> None:
+def preflight(host: str, settings: FleetSettings) -> None:
     """Open the cable once and wait for its welcome; no token is sent.
 
     Args:
         host: base URL of the target.
-        options: Locust's parsed options (``cable_path``, ``client``, ``ca_file``).
+        settings: how its cable is opened.
 
     Raises:
         UsageError: the URL is unusable.
         TransportError: the cable cannot be opened or does not welcome us; says what to do.
     """
-    endpoint = cable_endpoint(host, cable_path=options.cable_path, client=options.client, ca_file=options.ca_file)
+    endpoint = settings.endpoint(host)
     poller = Poller()
     listener = _Listener()
     try:

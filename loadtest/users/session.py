@@ -20,11 +20,14 @@ from loadtest.cable import (
     Welcomed,
     agent_identifier,
     contact_identifier,
+    reconnect_policy,
 )
 from loadtest.clock import Clock
 from loadtest.collect import Collector, Receiver
 from loadtest.directory import Agent, Contact, Role
 from loadtest.errors import TransportError
+from loadtest.plan import Scenario
+from loadtest.plan.scenario import Departure
 from loadtest.transport.interface import Socket
 from loadtest.users.heartbeat import Beater, Heartbeats
 from loadtest.users.settings import FleetSettings
@@ -46,6 +49,10 @@ class Home(Protocol):
     @property
     def settings(self) -> FleetSettings:
         """Options of the run."""
+
+    @property
+    def scenario(self) -> Scenario:
+        """How people behave."""
 
     @property
     def heartbeats(self) -> Heartbeats:
@@ -100,10 +107,22 @@ class Session:
         fleet: the process's users and what they share.
         identity: number of the identity.
         who: the identity.
+        second: a further tab of somebody who acts in another one.
+        lost_ns: monotonic time at which its connection before this one was lost; None where it left by itself.
     """
 
-    def __init__(self, fleet: Home, identity: int, who: Agent | Contact) -> None:
+    def __init__(
+        self,
+        fleet: Home,
+        identity: int,
+        who: Agent | Contact,
+        *,
+        second: bool = False,
+        lost_ns: int | None = None,
+    ) -> None:
         self._fleet = fleet
+        self.lost_ns = lost_ns
+        self._second = second
         self._who = who
         self.identity = identity
         self.role: Role = "agent" if isinstance(who, Agent) else "contact"
@@ -120,29 +139,48 @@ class Session:
         self._settled = Signal()  # confirmed, or over
         self._outcome: Outcome | None = None
         self._confirmed = False
+        self._departure: Departure = "left"
+        self._hushed = False
+        self._period_s = fleet.scenario.period_s(identity, fleet.settings.heartbeat_s)
+
+    @property
+    def who(self) -> Agent | Contact:
+        """The identity."""
+        return self._who
+
+    @property
+    def receiver(self) -> Receiver | None:
+        """What its socket's frames are handed to; None before there is a socket."""
+        return self._receiver
 
     @property
     def is_confirmed(self) -> bool:
         """Whether the subscription stands."""
         return self._confirmed and self._outcome is None
 
-    def visit(self, stay_s: float | None) -> Outcome:
+    def visit(self, stay_s: float | None, departure: Departure = "left", silence_s: float = 0.0) -> Outcome:
         """Connect, subscribe, and stay.
 
         Args:
             stay_s: seconds to stay once confirmed, or None to stay until the visit is ended otherwise.
+            departure: how to go at its end. Who falls ``silent`` does not go: its beats stop for ``silence_s``, and
+                come back, again and again. Of who is ``frozen`` the socket stays open, unread, until :meth:`drop`.
+            silence_s: how long.
 
         Returns:
-            How it ended; the socket is closed by then.
+            How it ended; the socket is closed by then, unless it is frozen.
         """
         fleet = self._fleet
         try:
             with fleet.connecting:
                 self._open()
-            self._settled.wait()  # the protocol's deadlines, which the fleet watches, end it
+            self._await_answer()
+            while self._outcome is None and not self._over.wait(timeout=stay_s) and departure == "silent":
+                self._hush()
+                self._over.wait(timeout=silence_s)
+                self._resume()
             if self._outcome is None:
-                self._over.wait(timeout=stay_s)
-            if self._outcome is None:
+                self._departure = departure
                 self._outcome = Outcome("left", confirmed=True)
         except TransportError as error:
             self._failed(error)
@@ -152,16 +190,58 @@ class Session:
         finally:
             self._part()
 
+    def leave(self) -> None:
+        """Leave now, with a close frame."""
+        if self.is_confirmed:
+            self._end(Outcome("left", confirmed=True))
+
+    def drop(self) -> None:
+        """Let go of what a frozen visit has left open."""
+        if self._socket is not None and not self._gone.is_set():
+            self._socket.abort()
+
+    def _hush(self) -> None:
+        """Beat no more, for now; everything else goes on."""
+        if self._beater is not None:
+            self._beater.cancel()
+        self._is_gone("silent")
+
+    def _is_gone(self, how: Departure) -> None:
+        """Somebody is there no more, unless it has another tab that beats."""
+        collector = self._fleet.collector
+        if collector.sockets_of(self.identity) <= 1:
+            collector.presence.left(self.identity, self._fleet.clock.now_ns(), how)
+
+    def _resume(self) -> None:
+        """Beat again: with the first beat somebody is there again."""
+        if self._outcome is None:
+            self._hushed = True
+            self._beater = self._fleet.heartbeats.add(self._beat, self._period_s, at_once=True)
+
+    def _await_answer(self) -> None:
+        """Wait until the subscription is confirmed or the visit is over; repeat the command as the client would.
+
+        The protocol's deadlines, which the fleet watches, end it.
+        """
+        again_s = reconnect_policy(self._fleet.settings.reconnect).subscribe_again_s
+        while not self._settled.wait(timeout=again_s):
+            if self._receiver is not None and self._outcome is None:
+                self._send(self._receiver.cable.subscribe(self.identifier, self._fleet.clock.now_ns()))
+
     def _failed(self, error: TransportError) -> None:
         self._fleet.collector.count("cable.connect_failed", error.kind, self.role)
         self._fleet.failed(error)
 
     def _open(self) -> None:
         fleet = self._fleet
+        fleet.collector.presence.beats_every(self.identity, self._period_s)
         began_ns = fleet.clock.now_ns()
         timeout_s = fleet.settings.confirm_timeout_s
         cable = CableConnection(
-            confirm_timeout_s=timeout_s, welcome_timeout_s=timeout_s, stale_after_s=fleet.settings.stale_after_s
+            confirm_timeout_s=timeout_s,
+            welcome_timeout_s=timeout_s,
+            stale_after_s=fleet.settings.stale_after_s,
+            only_pings_count=reconnect_policy(fleet.settings.reconnect).only_pings_count,
         )
         self._receiver = Receiver(
             fleet.collector, cable, self.identity, self.role, self.identifier, self._on_event, self._on_closed
@@ -191,6 +271,9 @@ class Session:
             return
         sent_ns = self._send(receiver.cable.perform(self.identifier, "update_presence"))
         if sent_ns is not None:
+            if self._hushed:
+                self._hushed = False
+                self._fleet.collector.presence.arrived(self.identity, sent_ns)
             receiver.beat_sent(sent_ns)
 
     def _part(self) -> None:
@@ -201,7 +284,17 @@ class Session:
         fleet.offline(self)
         if receiver is not None:
             fleet.unwatch(receiver)
-        if socket is not None and not self._gone.is_set():
+        if socket is None or self._gone.is_set():
+            return
+        now_ns = fleet.clock.now_ns()
+        if self._departure == "cut":
+            self._is_gone("cut")
+            socket.abort()
+        elif self._departure == "frozen" and receiver is not None:
+            self._is_gone("frozen")
+            receiver.retire(now_ns)
+            socket.pause()
+        else:
             socket.close(timeout_s=fleet.settings.close_timeout_s)
             # a killed greenlet waits no further: the transport's own timer ends the close handshake
             if not was_killed:
@@ -224,8 +317,9 @@ class Session:
             if not self._confirmed and self._outcome is None:
                 self._confirmed = True
                 self._settled.set()
-                self._beater = self._fleet.heartbeats.add(self._beat)
-                gevent.get_hub().loop.run_callback(self._fleet.online, self)
+                self._beater = self._fleet.heartbeats.add(self._beat, self._period_s)
+                if not self._second:
+                    gevent.get_hub().loop.run_callback(self._fleet.online, self)
         elif isinstance(event, Rejected):
             self._fleet.collector.count("cable.rejected", "", self.role)
             self._end(Outcome("rejected", reconnect=False))

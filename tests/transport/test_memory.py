@@ -134,6 +134,18 @@ def test_texts_travel_both_ways_with_the_latency() -> None:
     assert expected == (sent_ns, before, end.received, ear.texts)
 
 
+def test_a_paused_client_reads_nothing_and_still_sees_the_end() -> None:
+    """As a process that was stopped: texts wait where nobody reads them, the connection's end is told."""
+    made, ear, socket, end = connected()
+    socket.pause()
+    end.send_text("unread")
+    made.run_for(1.0)
+    socket.abort()
+    made.run_for(1.0)
+
+    assert ([], 1) == (ear.texts, len(ear.closed))
+
+
 def test_a_script_that_greets_is_heard_after_the_connect() -> None:
     """No handler is entered before its owner has the socket."""
     made, ear, _, _ = connected(lambda end: end.send_text("welcome"))

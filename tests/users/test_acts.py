@@ -5,8 +5,10 @@ import itertools
 import gevent
 import pytest
 
+from loadtest.distributed.creations import NOTE
 from loadtest.plan import ACTS, Step
-from loadtest.users.acts import Acts, Conversation, Moment, Scene, outcome
+from loadtest.users.acts import Acts, outcome
+from loadtest.users.scene import Conversation, Moment, Scene
 from loadtest.users.session import Session
 from tests.users.conftest import POPULATION, eventually
 
@@ -20,6 +22,7 @@ EVENTS = {
     "contact_update": {"contact.updated": 1},
     "contact_create": {"contact.created": 1},
     "conversation": {"conversation.created": 1},
+    "note": {"message.created": 1},
 }
 
 
@@ -105,6 +108,16 @@ def test_an_act_causes_its_events(stage, launch, act):
     assert all(expected > 0 and wrong == 0 for _, expected, wrong in rows.values())
 
 
+def test_a_private_note_is_expected_by_agents_alone(stage, launch):
+    """The contact whose conversation it is in must not see it."""
+    fleet, acts, scene = stage
+    play(fleet, acts, scene, "note")
+    fleet.tick(final=True)
+    roles = {closing.role for closing in launch.batch.closings if closing.expected or closing.leaked}
+
+    assert {"agent"} == roles
+
+
 def test_a_merge_moves_a_conversation_of_the_runs_own_contacts(stage, launch):
     """The first contact made becomes the base; the second one is merged into it."""
     fleet, acts, scene = stage
@@ -116,6 +129,22 @@ def test_a_merge_moves_a_conversation_of_the_runs_own_contacts(stage, launch):
     assert {"contact.created": 2, "conversation.created": 2, "conversation.contact_changed": 1} == {
         event: row[0] for event, row in rows.items() if row[0] and event != "contact.updated"
     }
+
+
+def test_what_an_act_makes_is_noted(stage, launch):
+    """Each contact and conversation, by its id and where it is, so that a run can be taken back."""
+    fleet, acts, scene = stage
+    launch.batch.notes.clear()
+    play(fleet, acts, scene, "merge")
+    fleet.tick(final=True)
+    made = [note.data for note in launch.batch.notes if note.kind == NOTE]
+    contact = scene.created
+    place = {"account_id": contact.account_id, "inbox_id": contact.inbox_id, "contact_id": contact.contact_id}
+
+    assert [
+        {"kind": "contact", "id": contact.contact_id, **place},
+        {"kind": "conversation", "id": scene.opened, **place},
+    ] == made
 
 
 def test_typing_is_told_to_everybody_but_who_types(stage, launch):
@@ -147,6 +176,73 @@ def test_an_answer_without_the_message_it_answers_is_not_given(stage):
     fleet, acts, scene = stage
 
     assert acts.perform(Step(0.0, "give_email", "contact", "email"), scene, 1, now(fleet)) is False
+
+
+def step(kind, act="status"):
+    """A step of an act."""
+    return Step(0.0, kind, "agent", act)
+
+
+def test_what_was_not_resolved_is_not_reopened(stage):
+    """An open conversation's status does not change, so nothing would follow: an act without its first step is none."""
+    fleet, acts, scene = stage
+
+    assert acts.perform(step("reopen"), scene, 1, now(fleet)) is False
+
+
+def test_a_contacts_message_reopens_what_an_act_left_resolved(stage, launch):
+    """Each change of the status is told, and none is claimed where nothing changes."""
+    fleet, acts, scene = stage
+    resolved = acts.perform(step("resolve"), scene, 1, now(fleet))
+    settle(fleet)
+    again = acts.perform(step("resolve"), scene, 2, now(fleet))
+    acts.message(scene.conversation, scene.conversation.contact, now(fleet), 3)
+    settle(fleet)
+    reopened = acts.perform(step("reopen"), scene, 3, now(fleet))
+    rows = balance(fleet, launch)
+
+    assert [True, False, False] == [resolved, again, reopened]
+    assert 1 == rows["conversation.status_changed"][0]
+
+
+@pytest.mark.parametrize("kind", ["resolve", "assign"])
+def test_what_a_call_left_in_doubt_is_not_changed_again(scripted, launch, directory, kind):
+    """A call without an answer may have been done or not: whether a second one changes anything nobody can tell."""
+    fleet = launch(scripted.url("500"), directory, emit_rate=0.0, dialect="seed")
+    people = fleet.collector.people
+    scene = Scene(Conversation(people.contacts[0], len(people.agents), 7), people.agents[0])
+    acts = Acts(fleet, emitter=next(_emitters))
+    tried = [acts.perform(step(kind, "status" if kind == "resolve" else kind), scene, n, now(fleet)) for n in (1, 2)]
+
+    assert [True, False] == tried
+    assert 1 == launch.total("rest.n")
+
+
+def test_a_target_without_teams_is_told(scripted, launch, directory):
+    """An empty list of teams is something that the target lacks, not an event that failed to come."""
+    fleet = launch(scripted.url("no-id"), directory, emit_rate=0.0, dialect="seed")
+    people = fleet.collector.people
+    scene = Scene(Conversation(people.contacts[0], len(people.agents), 7), people.agents[0])
+    acts = Acts(fleet, emitter=next(_emitters))
+    tried = acts.perform(step("team", "team"), scene, 1, now(fleet))
+    told = [note.data["cause"] for note in fleet.collector.batch.notes if note.kind == "not_driven"]
+
+    assert (False, ["agent.assign_team"]) == (tried, told)
+    assert not acts.abilities.can_take(step("team", "team"))
+
+
+def test_a_target_without_the_route_is_told(scripted, launch, directory):
+    """Three refusals from the first one on, and the contact's reading is left alone."""
+    fleet = launch(scripted.url("404"), directory, emit_rate=0.0, dialect="seed")
+    people = fleet.collector.people
+    acts = Acts(fleet, emitter=next(_emitters))
+    read = Step(0.0, "read", "contact", "read")
+    for n in range(3):
+        scene = Scene(Conversation(people.contacts[0], len(people.agents), 7 + n), people.agents[0])
+        acts.perform(read, scene, n, now(fleet))
+    told = [note.data["cause"] for note in fleet.collector.batch.notes if note.kind == "not_driven"]
+
+    assert (False, ["contact.update_last_seen"]) == (acts.abilities.can_take(read), told)
 
 
 def test_a_refused_call_emits_nothing(stage, launch):

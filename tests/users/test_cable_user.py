@@ -1,5 +1,6 @@
 """Locust's users: they take an identity, keep connected as real clients do, and give it back."""
 
+import gevent
 import locust.log
 import pytest
 from locust.env import Environment
@@ -99,6 +100,31 @@ def test_a_lost_connection_is_replaced(run_users, launch, directory, scripted):
     eventually(lambda: launch.total("cable.connects") >= 3)
 
     assert launch.total("cable.reconnects") >= 2
+
+
+def test_an_unconfirmed_subscription_is_tried_again_on_a_new_socket(run_users, launch, directory, scripted):
+    """Action Cable ignores a repeated command on the same socket, so only another one can help."""
+    fleet = launch(
+        scripted.host, directory, cable_path=scripted.cable("mute"), reconnect="immediate", confirm_timeout_s=0.2
+    )
+    run_users(fleet, SomeAgent, 1)
+
+    eventually(lambda: sum("opened" in what for what in scripted.seen()) >= 3)
+
+    assert launch.total("cable.unconfirmed") >= 2
+
+
+def test_who_must_let_go_connects_no_more(run_users, launch, directory, scripted):
+    """Once the target is let go a lost connection is not replaced."""
+    fleet = launch(scripted.host, directory, cable_path=scripted.cable("cut"), reconnect="immediate")
+    run_users(fleet, SomeAgent, 1)
+    eventually(lambda: fleet.collector.connected_count)
+    fleet.let_go()
+    scripted.go()
+    eventually(lambda: launch.total("cable.reconnects"))
+    gevent.sleep(0)
+
+    assert 1 == sum("opened" in what for what in scripted.seen())
 
 
 @pytest.mark.parametrize(("script", "reconnect"), [("hang-up", "none"), ("reject", "immediate")])

@@ -83,7 +83,7 @@ def test_an_identity_is_used_once(launch, directory, server):
     spare = fleet.claim("agent")
 
     assert list(directory.agents) == [who for _, who in claimed]
-    assert (None, 1) == (spare, fleet.idle_users)
+    assert spare is None
 
 
 def test_contacts_are_numbered_after_agents(launch, directory, server):
@@ -133,6 +133,17 @@ def test_a_closed_fleet_holds_nothing_open(connected, launch):
 
     assert (0, 0) == (connected.poller.connections, connected.collector.connected_count)
     assert launch.batch.counts
+
+
+def test_the_hold_waits_until_the_ramp_is_out_of_collections(connected):
+    """What the ramp made is frozen at a tick after everybody is there."""
+    collector = connected.collector
+    for _ in range(EVERYBODY):
+        collector.user_started("agent")
+    eventually(lambda: connected.settled)
+    frozen = gc.get_freeze_count()
+
+    assert (True, True) == (connected.all_there, frozen > 0)
 
 
 def test_settled_objects_are_left_alone_by_collections(launch, directory, server):

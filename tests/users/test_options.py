@@ -65,6 +65,7 @@ def test_there_are_all_options_that_were_promised(parser):
         ("--emit-rate", "0", 0.0),
         ("--emit-rate", "2.5e3/s", 2500.0),
         ("--max-emit-rate", "7/s", 7.0),
+        ("--kernel-stamps", "1", 1.0),
         ("--agents", "0", 0),
         ("--members", "1", 1),
         ("--heartbeat", "0.5", 0.5),
@@ -72,6 +73,9 @@ def test_there_are_all_options_that_were_promised(parser):
         ("--deadline", "1e1", 10.0),
         ("--run-id", "a.b_c-1", "a.b_c-1"),
         ("--agent-expiry", "20", 20.0),
+        ("--faults", "loss=2%,dup=1%", "loss=2%,dup=1%"),
+        ("--faults", "none", ""),
+        ("--truth", "truth.jsonl", "truth.jsonl"),
     ],
 )
 def test_good_values(parser, flag, text, expected):
@@ -98,6 +102,8 @@ def test_good_values(parser, flag, text, expected):
         ("--emit-rate", "10/min", "not a number"),
         ("--emit-rate", "-1/s", "0 or more"),
         ("--max-users", "0", "1 or more"),
+        ("--kernel-stamps", "1.5", "between 0 and 1"),
+        ("--kernel-stamps", "-0.1", "0 or more"),
         ("--dialect", "klingon", "invalid choice"),
         ("--client", "curl", "invalid choice"),
         ("--reconnect", "later", "invalid choice"),
@@ -108,6 +114,13 @@ def test_good_values(parser, flag, text, expected):
         ("--identities", "/nowhere.jsonl", "nowhere.jsonl"),
         ("--slo", "/nowhere.toml", "nowhere.toml"),
         ("--report-dir", "/proc/cpuinfo/reports", "not a folder"),
+        (
+            "--faults",
+            "loss=2%,dupe=1%",
+            "term 2, 'dupe=1%', at character 9: there is no fault 'dupe'. Did you mean dup?",
+        ),
+        ("--truth", "/", "is a folder"),
+        ("--truth", "/nowhere/truth.jsonl", "no folder that exists"),
     ],
 )
 def test_bad_values_are_refused_in_a_line(parser, capsys, flag, text, says):
@@ -141,6 +154,7 @@ def test_a_broken_identities_file_is_refused_with_its_line(parser, capsys, tmp_p
     """The file is read while the command line is: a mistake in it is one too."""
     path = tmp_path / "identities.jsonl"
     path.write_text(content)
+    path.chmod(0o600)
     with pytest.raises(SystemExit) as ended:
         parser.parse_args(["--identities", str(path)])
 

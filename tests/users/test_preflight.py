@@ -1,17 +1,16 @@
 """The look before a run: what is not a cable is named, with what to do about it."""
 
-from argparse import Namespace
-
 import pytest
 
 from loadtest.errors import TransportError, UsageError
 from loadtest.users import preflight as module
 from loadtest.users.preflight import is_loopback, preflight
+from loadtest.users.settings import FleetSettings
 
 
 def options(cable_path="/cable", client="official", ca_file=None):
-    """Locust's parsed options, as far as they matter here."""
-    return Namespace(cable_path=cable_path, client=client, ca_file=ca_file)
+    """Options of a run, as far as they matter here."""
+    return FleetSettings("000000", cable_path=cable_path, client=client, ca_file=ca_file)
 
 
 def test_a_cable_that_welcomes_passes(server):

@@ -124,6 +124,32 @@ def test_silence_after_a_bad_token_is_unconfirmed(launch, directory, server):
     assert 1 == launch.total("cable.unconfirmed")
 
 
+def subscribes(scripted):
+    """How many subscribe commands the scripted cable has read so far."""
+    return sum(what.get("command") == "subscribe" for what in scripted.seen())
+
+
+def test_the_official_client_repeats_a_subscribe_that_nobody_answers(launch, directory, scripted):
+    """Its guarantor asks again every 500 ms; the wait for the confirm still counts from the first command."""
+    fleet = launch(scripted.host, directory, cable_path=scripted.cable("mute"), confirm_timeout_s=1.8)
+
+    outcome = agent_session(fleet).visit(None)
+
+    assert "unconfirmed" == outcome.ending
+    assert 2 <= subscribes(scripted) <= 5  # of three repetitions a busy machine may be late with some
+    assert 1 == launch.total("cable.unconfirmed")
+
+
+def test_the_older_client_asks_once(launch, directory, scripted):
+    """The client 6.1.3 has no guarantor."""
+    fleet = launch(
+        scripted.host, directory, cable_path=scripted.cable("mute"), confirm_timeout_s=1.8, reconnect="chatwoot"
+    )
+    agent_session(fleet).visit(None)
+
+    assert 1 == subscribes(scripted)
+
+
 def test_a_rejected_subscription_is_not_tried_again(visit, launch):
     """A server that rejects a subscription means it."""
     outcome = visit("reject")

@@ -16,6 +16,10 @@ settings = st.builds(
     emit_rate=seconds,
     stay_s=seconds,
     ca_file=st.none() | st.text(),
+    origin=st.none() | st.text(),
+    subprotocols=st.none() | st.lists(st.text()).map(tuple),
+    headers=st.lists(st.tuples(st.text(), st.text())).map(tuple),
+    source_addresses=st.lists(st.text()).map(tuple),
     agent_expiry_s=st.none() | seconds,
     reconnect=st.sampled_from(["official", "chatwoot", "immediate", "none"]),
 )
@@ -28,6 +32,11 @@ def test_settings_survive_the_way_to_a_worker(given_):
     arrived = Message.unserialize(message).data["settings"]
 
     assert given_ == FleetSettings.from_plain(arrived)
+
+
+def test_headers_are_not_shown():
+    """They may hold secrets."""
+    assert "s3cret" not in repr(FleetSettings("abc123", headers=(("Authorization", "s3cret"),)))
 
 
 def test_every_option_but_the_tag_has_a_default():

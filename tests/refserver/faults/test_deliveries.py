@@ -60,7 +60,7 @@ def test_the_servers_own_count_is_what_it_handed_over() -> None:
         before = site.server.stats()["deliveries"]
         await write(site, MESSAGES)
         handed = site.server.stats()["deliveries"] - before
-        return int(handed), sum(sum((await heard(ear)).values()) for ear in ears)
+        return int(handed), sum([sum((await heard(ear)).values()) for ear in ears])
 
     (counted, seen), _ = with_faults("loss=10%,dup=10%,leak=5%", scenario)
 
