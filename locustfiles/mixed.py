@@ -8,10 +8,10 @@ import locust
 import loadtest.plugin  # noqa: F401 - registers options, collectors, report and verdict
 from loadtest.users import AgentUser, ContactUser
 
-#: acts per exchange of question and answer: together they drive all 13 events of the document
+#: acts per exchange of question and answer: together they drive all 13 events of the document, and show leaked notes
 EVERYTHING = (
     "read=0.5,status=0.2,assign=0.2,team=0.1,email=0.1,"
-    "contact_update=0.1,contact_create=0.05,merge=0.05,conversation=0.05"
+    "contact_update=0.1,contact_create=0.05,merge=0.05,conversation=0.05,note=0.1"
 )
 
 

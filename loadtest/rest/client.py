@@ -19,7 +19,7 @@ import errno
 import ssl
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
@@ -34,10 +34,11 @@ from geventhttpclient.response import HTTPConnectionClosed, HTTPParseError, HTTP
 import loadtest
 from loadtest.api import Call
 from loadtest.clock import NS_PER_S
-from loadtest.errors import UsageError
+from loadtest.errors import TransportError, UsageError
 
 USER_AGENT = f"onechat-loadtest/{loadtest.__version__}"
 
+_ACCESS_TOKEN = "api_access_token"  # noqa: S105 - a header's name
 _READ_BYTES = 16 * 1024
 _POLLIN = 1
 
@@ -53,7 +54,8 @@ class Reply:
             it was given up.
         responded_ns: monotonic time at which the last byte of the answer was read, or None.
         error: None, or why there was no answer: ``timeout``, ``reset``, ``refused``, ``tls``, ``dns``, ``protocol``,
-            ``unreachable``, ``no_files`` and ``no_ports`` (this machine's limits), ``closed`` (the client, by us).
+            ``unreachable``, ``no_files``, ``no_ports`` and ``source_address`` (this machine's limits), ``closed``
+            (the client, by us).
         sent: whether bytes of the request may have left; when False the target certainly knows nothing of it.
         detail: the system's or library's own words for ``error``.
     """
@@ -77,6 +79,9 @@ class RestClient:
             bounded by as much again.
         ca_file: PEM file of the authorities to trust in place of the system's.
         max_idle_s: an unused connection older than this is not used again, in seconds.
+        auth_header: the header that carries access tokens, where it is not upstream's ``api_access_token``.
+        headers: sent with every request.
+        bind: gives a new socket of a family its local address; its TransportError fails the call.
 
     Raises:
         UsageError: the URL, a number or the CA file is unusable.
@@ -90,6 +95,9 @@ class RestClient:
         timeout_s: float = 10.0,
         ca_file: str | None = None,
         max_idle_s: float = 4.0,
+        auth_header: str = "",
+        headers: Sequence[tuple[str, str]] = (),
+        bind: Callable[[Any, int], None] | None = None,
     ) -> None:
         if connections < 1 or not timeout_s > 0:
             raise UsageError(
@@ -97,6 +105,9 @@ class RestClient:
                 remedy="Give at least one connection and more than 0 seconds",
             )
         self._target = _target(base_url)
+        self._target.headers.update(headers)
+        self._auth_header = auth_header
+        self._bind = bind
         self._context = _verifying_context(ca_file) if self._target.secure else None
         self._timeout_s = timeout_s
         self._max_idle_ns = round(max_idle_s * NS_PER_S)
@@ -181,6 +192,8 @@ class RestClient:
                 connection.close()
             if error is limit:
                 kind, detail = "timeout", f"no answer within {self._timeout_s:g} s"
+            elif isinstance(error, TransportError):
+                kind, detail = error.kind, error.detail
             elif isinstance(error, OSError | HTTPParseError):
                 kind, detail = _kind(error, ended=connection is not None and connection.ended)
             else:
@@ -213,6 +226,8 @@ class RestClient:
         ):
             sock = gevent.socket.socket(family, kind, protocol)
             try:
+                if self._bind is not None:
+                    self._bind(sock, family)
                 sock.connect(address)
                 sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
                 if self._context is not None:
@@ -231,11 +246,13 @@ class RestClient:
         raise failure or OSError("the name has no address")
 
     def _request(self, call: Call) -> bytes:
-        headers: Mapping[str, str] = {
+        headers: dict[str, str] = {
             **self._target.headers,
             **call.headers,
             "Content-Length": str(len(call.body)),
         }
+        if self._auth_header and _ACCESS_TOKEN in headers:
+            headers[self._auth_header] = headers.pop(_ACCESS_TOKEN)
         lines = [f"{call.endpoint.method} {self._target.prefix}{call.path} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         for line in lines:
@@ -304,7 +321,7 @@ def _kind(error: OSError | HTTPParseError, *, ended: bool) -> tuple[str, str]:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return "no_files", f"{detail}; raise the limit with ulimit -n, or use more workers"
     if error.errno == errno.EADDRNOTAVAIL:
-        return "no_ports", f"{detail}; this address has no local port left towards the target"
+        return "no_ports", f"{detail}; no local port is left towards the target: add --source-address"
     return "unreachable", detail
 
 
