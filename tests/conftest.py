@@ -12,6 +12,7 @@ import locust  # noqa: F401 - for its patching
 
 # isort: split
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -23,6 +24,10 @@ settings.register_profile("dev", deadline=None, max_examples=100, print_blob=Tru
 settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples=300, database=None)
 _PROFILE = os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 settings.load_profile(_PROFILE)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts background jobs with Ctrl-C ignored, and what ignores it hands that on to the runs it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REQUIRE_PEERS = "LOADTEST_REQUIRE_PEERS"
 """Set to 1 where every peer is installed (CI): a test that was skipped for want of one then fails."""
