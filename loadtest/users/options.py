@@ -194,8 +194,9 @@ def add_options(parser: Any) -> None:
     add("--emit-rate", "Messages a second of the whole fleet, open loop", type=_rate, default=10.0, metavar="N/s")
     add(
         "--connect-rate",
-        "Users that first connect, a second, evenly spread (default: --spawn-rate; Locust starts these in one burst)",
-        type=_number(0, above=True),
+        "Users that first connect, a second, evenly spread; 0 for --spawn-rate (which Locust starts in one burst)",
+        type=_number(0),
+        default=0.0,
         metavar="N/s",
     )
     add(

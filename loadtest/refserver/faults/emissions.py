@@ -1,9 +1,9 @@
 """What a broadcast is called, so that a decision about it can be made again in another run.
 
-An emission that carries a mark is called by the mark's key, emitter and sequence: a run with the same seed and plan
-gives the same message the same key, while run tag and due time differ. Any other is called by its account, its
-conversation, who caused it, and how many of its event this actor had caused there before; the answer to a presence
-beat by who is told and how many answers came before.
+An emission that carries a mark is called by the mark's key: a run with the same seed and plan gives the same message
+the same key, while run tag and due time differ. Any other is called by its account, its conversation, who caused it,
+and how many of its event this actor had caused there before; the answer to a presence beat by who is told and how many
+answers came before.
 """
 
 from __future__ import annotations
