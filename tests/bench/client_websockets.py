@@ -142,7 +142,7 @@ def serve(books: Books, greenlets: list[Any]) -> None:
     """Obey the bench, under gevent."""
     import gevent
 
-    gevent.sleep(0.1)  # every receiver waits
+    gevent.idle()  # every receiver waits
     say({"connected": len(greenlets)})
     commands = Commands(gevent.monkey.get_original("os", "read"))
     while (command := commands.next()) != "quit":

@@ -36,20 +36,23 @@ def rss_bytes() -> int:
 def bare(count: int) -> dict[str, float]:
     """Memory of a Locust user that does nothing."""
     import gevent
+    from gevent.lock import Semaphore
     from locust import User, task
     from locust.env import Environment
+
+    living = Semaphore(0)
 
     class Bare(User):
         @task
         def live(self) -> None:
+            living.release()
             gevent.sleep(1e6)
 
     runner = Environment(user_classes=[Bare]).create_local_runner()
     before = rss_bytes()
     runner.start(count, spawn_rate=count)
-    while runner.user_count < count:
-        gevent.sleep(0.1)
-    gevent.sleep(1.0)
+    for _ in range(count):
+        living.acquire()
     return {"bytes": (rss_bytes() - before) / count}
 
 
@@ -141,7 +144,8 @@ def users(agents: int, contacts: int, accounts: int, rate: float, hold_s: float)
         cpu_share = (time.process_time() - held_s) / hold_s
         gc.callbacks.remove(on_gc)
         fleet.end_hold()
-        gevent.sleep(1.0)
+        while not fleet.drained() and time.monotonic() - began_s < 240:
+            gevent.sleep(0.05)
         sessions = fleet.here()
         began_cpu_s = time.process_time()
         for session in sessions:

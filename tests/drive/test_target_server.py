@@ -18,7 +18,7 @@ from loadtest.drive.target_server import TargetServer
 from loadtest.errors import UsageError
 
 READY = 'import json, os, time; print("starting"); print(json.dumps({%s, "pid": os.getpid()}), flush=True)'
-WAIT = "import time\nwhile True: time.sleep(60)"
+WAIT = "import signal\nwhile True: signal.pause()"
 
 
 @pytest.fixture

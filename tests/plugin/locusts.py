@@ -187,5 +187,6 @@ class Running:
         while self._process.poll() is None:
             assert time.monotonic() < until_s, self.err
             self.family()
-            time.sleep(5 * _POLL_S)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(5 * _POLL_S)
         return Ran(self._process.returncode, self._out.read_text(encoding="utf-8"), self.err, self.folder)

@@ -32,7 +32,7 @@ async def elsewhere(request: web.Request) -> web.Response:
 
 async def silence(request: web.Request) -> web.Response:
     """Never answer."""
-    await asyncio.sleep(60)
+    await asyncio.Event().wait()  # until the connection's end cancels this
     return web.Response()
 
 
