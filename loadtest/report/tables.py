@@ -143,13 +143,22 @@ def _between(row: Mapping[str, Any], key: str, unit: str = "ms") -> str:
 
 
 def fanout(summary: Mapping[str, Any]) -> Table:
-    """Latency from the due time by event and receiver role."""
+    """Latency from the due time by event and receiver role.
+
+    Left out: what nobody received in the hold, unless it was lost; and the columns that count losses, where no loss
+    makes them differ from those beside them.
+    """
     rows = []
+    lossy = False
     bound_ms = number(part(summary, "generator").get("clock_bound_ms")) or 0.0
     for event, by_role in in_order(part(summary, "fanout")):
         for role in ordered(by_role):
             row = within_clocks(part(by_role, role), bound_ms)
             n, last_n = row.get("n"), row.get("last_n", row.get("emissions"))
+            pairs = [(row.get(f"{key}_ms"), row.get(f"{key}_incl_lost_ms")) for key in ("p99", "last_p99")]
+            if not n and "inf" not in (lost for _, lost in pairs):
+                continue
+            lossy = lossy or any(lost not in (None, of_all) for of_all, lost in pairs)
             rows.append(
                 [
                     Cell(wording.plain(event)),
@@ -179,7 +188,15 @@ def fanout(summary: Mapping[str, Any]) -> Table:
         Column("p99 from send", "Counted from the actual send instead of the due time."),
         Column("p99 at arrival", "Until the kernel had it, not until it was read; of the sockets with kernel stamps."),
     ]
-    return cut(Table("fanout", "Latency from the due time to each socket that saw it", columns, rows))
+    kept = [place for place, column in enumerate(columns) if lossy or not column.title.endswith("incl. lost")]
+    return cut(
+        Table(
+            "fanout",
+            "Latency from the due time to each socket that saw it",
+            [columns[place] for place in kept],
+            [[row[place] for place in kept] for row in rows],
+        )
+    )
 
 
 def _ms(row: Mapping[str, Any], key: str, n: Any) -> Cell:

@@ -104,6 +104,18 @@ def test_an_infinite_percentile_stands_out() -> None:
     assert ("∞", "bad") == actual
 
 
+@pytest.mark.parametrize(("lost_share", "columns"), [(0.0, 0), (0.05, 2)])
+def test_columns_that_count_losses_stand_only_where_there_are_any(lost_share: float, columns: int) -> None:
+    """Without a loss they would repeat the columns beside them; what nobody received has no row."""
+    content = summary(Story(lost_share=lost_share))
+    content["fanout"]["conversation.created"] = {"agent": {"n": 0, "p99_ms": None, "p99_incl_lost_ms": None}}
+    table = tables.fanout(content)
+
+    assert columns == sum(column.title.endswith("incl. lost") for column in table.columns)
+    assert {len(table.columns)} == {len(row) for row in table.rows}
+    assert "conversation.created" not in {row[0].text for row in table.rows}
+
+
 def test_an_interval_without_an_end_is_said_as_or_more() -> None:
     """An upper end that is infinite is not a latency."""
     content = {"fanout": {"e": {"agent": {"n": 5, "p99_ms": 3.0, "p99_ms_interval": [2.0, "inf"]}}}}
