@@ -1,4 +1,4 @@
-"""``loadtest init DIR``: locustfiles, limits and target settings for a user who has only the wheel."""
+"""``loadtest init DIR``: locustfiles, limits, target settings and workflows for a user who has only the wheel."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ FILES = {
     "presence.py.txt": "presence.py",
     "slo.toml": "slo.toml",
     "target.toml": "target.toml",
+    "github-actions.yml": "github-actions.yml",
+    "gitlab-ci.yml": "gitlab-ci.yml",
 }
 
 
@@ -24,8 +26,9 @@ def add_parser(verbs: Any) -> None:
     """Add the verb's parser."""
     parser = verbs.add_parser(
         "init",
-        help="write locustfiles, slo.toml and target.toml to start from",
-        description="Write locustfiles, slo.toml and target.toml into DIR; a file that exists is never overwritten.",
+        help="write locustfiles, slo.toml, target.toml and workflows to start from",
+        description="Write locustfiles, slo.toml, target.toml and workflows for GitHub Actions and GitLab CI into DIR; "
+        "a file that exists is never overwritten.",
     )
     parser.add_argument("folder", metavar="DIR", type=Path, help="where to write; made if it does not exist")
     parser.set_defaults(run=run)
@@ -60,4 +63,6 @@ def run(options: argparse.Namespace) -> int:
     print("On your installation, after filling in target.toml:")
     print(f"    cd {folder} && loadtest probe --target target.toml")
     print(f"    cd {folder} && locust -f agents.py --headless --target target.toml --slo slo.toml")
+    print("A gate for your pipeline:")
+    print("    copy github-actions.yml into .github/workflows/, or gitlab-ci.yml to .gitlab-ci.yml")
     return 0

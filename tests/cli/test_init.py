@@ -11,6 +11,7 @@ from loadtest.target.profile import KEYS, read_profile
 from tests.plugin.locusts import ROOT
 
 SCRIPTS = ("agents.py", "contacts.py", "mixed.py", "presence.py")
+WORKFLOWS = ("github-actions.yml", "gitlab-ci.yml")
 
 
 def names(folder):
@@ -27,7 +28,7 @@ def home(tmp_path):
 
 def test_it_writes_every_file(home):
     """The folder is made, with all files in it."""
-    assert {"agents.py", "contacts.py", "mixed.py", "presence.py", "slo.toml", "target.toml"} == names(home)
+    assert {*SCRIPTS, *WORKFLOWS, "slo.toml", "target.toml"} == names(home)
 
 
 def test_it_says_how_to_go_on(tmp_path, capsys):
@@ -71,6 +72,14 @@ def test_the_commands_shown_stand_in_one_column(home, name):
     columns = {line.index("a minute on") for line in lines if "a minute on" in line}
 
     assert len(columns) == 1
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_the_workflows_are_those_that_readme_shows(home, name):
+    """They are executed step by step by tests/e2e/test_workflows.py, so these are too."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert f"```yaml\n{(home / name).read_text(encoding='utf-8')}```" in readme
 
 
 def test_the_limits_are_accepted(home):
