@@ -18,10 +18,6 @@ NS_PER_US = 1_000
 class Clock(Protocol):
     """What measures: monotonic nanoseconds and their place on the wall clock."""
 
-    @property
-    def bound_ns(self) -> int:
-        """By how much times of other processes, put into this one's, may be wrong; 0 where they share the clock."""
-
     def now_ns(self) -> int:
         """Monotonic time in nanoseconds; only differences mean anything."""
 
@@ -31,20 +27,21 @@ class Clock(Protocol):
     def mono_ns(self, wall_ns: int) -> int:
         """The monotonic time in nanoseconds of the Unix time ``wall_ns``, by the last anchor."""
 
+    def bound_at_ns(self, mono_ns: int) -> int:
+        """By how much the two above may be wrong at a monotonic time, in nanoseconds; 0 where one clock is all."""
+
 
 class SystemClock:
     """CLOCK_MONOTONIC, anchored to CLOCK_REALTIME.
 
     Attributes:
-        bound_ns: see :class:`Clock`.
         offset_ns: by how much the run's wall time is ahead of this machine's.
     """
 
-    __slots__ = ("_offset_ns", "bound_ns", "offset_ns")
+    __slots__ = ("_offset_ns", "offset_ns")
 
     def __init__(self) -> None:
         self._offset_ns = 0
-        self.bound_ns = 0
         self.offset_ns = 0
         self.anchor()
 
@@ -56,6 +53,9 @@ class SystemClock:
 
     def mono_ns(self, wall_ns: int) -> int:
         return wall_ns - self._offset_ns
+
+    def bound_at_ns(self, mono_ns: int) -> int:
+        return 0
 
     def anchor(self) -> int:
         """Read the offset between the clocks again.
@@ -85,6 +85,9 @@ class VirtualClock:
     Args:
         start_ns: monotonic time at the start.
         wall_start_ns: Unix time at the start.
+
+    Attributes:
+        bound_ns: what :meth:`bound_at_ns` says, at any time.
     """
 
     __slots__ = ("_now_ns", "_offset_ns", "bound_ns")
@@ -102,6 +105,9 @@ class VirtualClock:
 
     def mono_ns(self, wall_ns: int) -> int:
         return wall_ns - self._offset_ns
+
+    def bound_at_ns(self, mono_ns: int) -> int:
+        return self.bound_ns
 
     def advance(self, seconds: float) -> int:
         """Move forward by ``seconds`` (never back) and return the new monotonic time in nanoseconds."""

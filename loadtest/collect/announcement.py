@@ -24,6 +24,8 @@ class Announcement:
         written_ns: when its request was written, monotonic time.
         responded_ns: when the answer came, monotonic time.
         status: ``ok``, ``void`` or ``uncertain``.
+        bound_ns: by how much these times may be wrong: what the emitter's clock may be off the run's time by, and this
+            process's.
     """
 
     key: bytes
@@ -32,6 +34,7 @@ class Announcement:
     written_ns: int
     responded_ns: int
     status: str
+    bound_ns: int
 
 
 def write_announcement(entry: Entry, clock: Clock) -> list[Any]:
@@ -61,6 +64,7 @@ def write_announcement(entry: Entry, clock: Clock) -> list[Any]:
         a.private,
         a.perhaps,
         a.most,
+        -(-max(entry.bound_ns, clock.bound_at_ns(entry.responded_ns)) // NS_PER_US),
     ]
 
 
@@ -71,7 +75,8 @@ def read_announcement(plain: list[Any], clock: Clock, people: People) -> Announc
         return clock.mono_ns(wall_us * NS_PER_US)
 
     key, due_us, dispatched_us, written_us, responded_us, status, event, call = plain[:8]
-    account_id, inbox_id, conversation_id, contact_id, actor_role, actor_id, private, perhaps, most = plain[8:]
+    account_id, inbox_id, conversation_id, contact_id, actor_role, actor_id, private, perhaps, most = plain[8:17]
+    bound_us = plain[17]
     action = Action(
         event=event,
         call=call,
@@ -88,4 +93,5 @@ def read_announcement(plain: list[Any], clock: Clock, people: People) -> Announc
         most=most,
         spared=people.spared(event, actor_role, account_id, actor_id),
     )
-    return Announcement(bytes(key), action, due_us, mono_ns(written_us), mono_ns(responded_us), status)
+    bound_ns = bound_us * NS_PER_US + clock.bound_at_ns(action.due_ns)
+    return Announcement(bytes(key), action, due_us, mono_ns(written_us), mono_ns(responded_us), status, bound_ns)

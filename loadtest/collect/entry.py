@@ -68,6 +68,7 @@ class Entry:
 
     __slots__ = (
         "action",
+        "bound_ns",
         "closed",
         "due_us",
         "heard",
@@ -93,6 +94,8 @@ class Entry:
         self.own = False
         #: the due time as its emitter announced it, Unix microseconds: with the key, the emission's name in any process
         self.due_us = 0
+        #: by how much its times may be wrong: another's, beside arrivals here; one's own, in the run's wall time only
+        self.bound_ns = 0
         self.written_ns = 0
         self.responded_ns: int | None = None
         self.status = ""

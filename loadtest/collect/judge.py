@@ -189,7 +189,7 @@ class Judge:
             if void and (stray := int(seen.copies[by & allowed].sum())):
                 batch.add(window, "delivery.unmatched", action.event, role, stray)
             if any(balance.values()) or (emitted and number == 0):
-                latencies_us = (seen.first_ns[place[of & ticked]] - action.due_ns) // NS_PER_US
+                latencies_us = _since_us(entry, seen.first_ns[place[of & ticked]], action.due_ns)
                 extremes: dict[str, int | None] = {"first_us": None, "last_us": None}
                 if len(latencies_us):
                     extremes = {"first_us": int(latencies_us.min()), "last_us": int(latencies_us.max())}
@@ -247,8 +247,7 @@ class Judge:
             if void and (stray := int(fresh.copies[by & allowed].sum())):
                 batch.add(window, "delivery.unmatched", action.event, role, stray)
             if any(changes.values()):
-                slowest_ns = int(fresh.first_ns[by & late].max()) if came else None
-                last_us = None if slowest_ns is None else (slowest_ns - action.due_ns) // NS_PER_US
+                last_us = int(_since_us(entry, fresh.first_ns[by & late], action.due_ns).max()) if came else None
                 batch.closings.append(self._closing(entry, role, last_us=last_us, **changes))
 
     def _latencies(self, entry: Entry, epochs: NDArray[np.int64], arrivals: NDArray[np.int64], batch: Batch) -> None:
@@ -259,9 +258,9 @@ class Judge:
         for number, role in enumerate(ROLES):
             of_role = arrivals[roles == number]
             if len(of_role):
-                batch.hist(window, "fanout", action.event, role).record_many(self._since_us(of_role, action.due_ns))
+                batch.hist(window, "fanout", action.event, role).record_many(_since_us(entry, of_role, action.due_ns))
                 batch.hist(window, "fanout_sent", action.event, role).record_many(
-                    self._since_us(of_role, entry.written_ns)
+                    _since_us(entry, of_role, entry.written_ns)
                 )
 
     def _arrivals(self, entry: Entry, epochs: NDArray[np.int64], arrivals: NDArray[np.int64], batch: Batch) -> None:
@@ -274,17 +273,8 @@ class Judge:
             of_role = arrivals[roles == number]
             if len(of_role):
                 batch.hist(window, "fanout_arrival", action.event, role).record_many(
-                    self._since_us(of_role, action.due_ns)
+                    _since_us(entry, of_role, action.due_ns)
                 )
-
-    def _since_us(self, arrivals: NDArray[np.int64], since_ns: int) -> NDArray[np.int64]:
-        """Latencies. What seems to have come before its time, within what clocks may be wrong by, came at once.
-
-        What came sooner than that is left negative: the histogram counts it as a defect.
-        """
-        passed_ns = arrivals - since_ns
-        passed_ns[(passed_ns < 0) & (passed_ns >= -2 * self._clock.bound_ns)] = 0
-        return passed_ns // NS_PER_US
 
     def _closing(self, entry: Entry, role: str, **values: Any) -> Closing:
         a = entry.action
@@ -316,6 +306,17 @@ class Judge:
 
     def _roles_of(self, epochs: NDArray[np.int64]) -> NDArray[np.int8]:
         return self._people.role[self._epochs.identity[epochs]]
+
+
+def _since_us(entry: Entry, arrivals: NDArray[np.int64], since_ns: int) -> NDArray[np.int64]:
+    """Latencies. What seems to have come before its time, within what clocks may be wrong by, came at once.
+
+    What came sooner than that is left negative: the histogram counts it as a defect.
+    """
+    passed_ns = arrivals - since_ns
+    if not entry.own:
+        passed_ns[(passed_ns < 0) & (passed_ns >= -entry.bound_ns)] = 0
+    return passed_ns // NS_PER_US
 
 
 def _count(mask: NDArray[np.bool_]) -> int:

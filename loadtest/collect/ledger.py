@@ -213,6 +213,7 @@ class Ledger:
         self._people.converses(action.account_id, action.conversation_id, action.contact_id)
         entry.action = action
         entry.due_us = self._clock.wall_ns(action.due_ns) // NS_PER_US if due_us is None else due_us
+        entry.bound_ns = self._clock.bound_at_ns(action.due_ns)
         self._open[id(entry)] = entry
 
     def written(self, entry: Entry, at_ns: int) -> None:
@@ -268,8 +269,9 @@ class Ledger:
         told = read_announcement(plain, self._clock, self._people)
         entry = self._adopt(told.key)
         if entry.action is not None:  # its subject's emission before this one; their ticks are told apart by time
-            entry = self.entries[told.key] = entry.split(told.written_ns)
+            entry = self.entries[told.key] = entry.split(told.written_ns - told.bound_ns)
         self._admit(entry, told.action, told.due_us)
+        entry.bound_ns = told.bound_ns
         self.written(entry, told.written_ns)
         entry.responded_ns = told.responded_ns
         entry.status = told.status

@@ -187,7 +187,7 @@ class Tallies:
     def take(self, plain: list[Any]) -> None:
         """Another worker's action, as :attr:`news` gives it."""
         _, key, written_us, status, least, most, state, due_us, event, call, account_id, inbox_id = plain[:12]
-        conversation_id, contact_id, actor_role, actor_id = plain[12:]
+        conversation_id, contact_id, actor_role, actor_id, bound_us = plain[12:]
         mono_ns = self._clock.mono_ns(due_us * NS_PER_US)
         action = Action(
             event=event,
@@ -206,7 +206,8 @@ class Tallies:
         key = bytes(key)
         self._count(Part(key, action, least, most, state, due_us, own=False), written_ns, status)
         if least:
-            self._take_up(key, written_ns)
+            bound_ns = bound_us * NS_PER_US + self._clock.bound_at_ns(written_ns)
+            self._take_up(key, written_ns - bound_ns)
 
     def _take_up(self, key: bytes, since_ns: int) -> None:
         """Count the frames of a subject that came before it was known what they belong to."""
@@ -222,7 +223,8 @@ class Tallies:
         a = part.action
         written_us = self._clock.wall_ns(written_ns) // NS_PER_US
         told = [TALLY, part.key, written_us, status, part.least, part.most, part.state, part.due_us, a.event, a.call]
-        return [*told, a.account_id, a.inbox_id, a.conversation_id, a.contact_id, a.actor_role, a.actor_id]
+        bound_us = -(-self._clock.bound_at_ns(written_ns) // NS_PER_US)
+        return [*told, a.account_id, a.inbox_id, a.conversation_id, a.contact_id, a.actor_role, a.actor_id, bound_us]
 
     def _tally(self, key: bytes) -> _Tally:
         tally = self._open.get(key)

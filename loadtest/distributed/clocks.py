@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 from loadtest.clock import SystemClock
@@ -33,6 +34,9 @@ MOST_DRIFT = 1e-3
 """More than this is no drift, but a clock that was set between two rounds."""
 
 _ROUNDS = 64
+
+#: what reading two clocks one after the other, and rounding, may add
+_READING_NS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,13 @@ class Offset:
         offset_ns: master's monotonic clock less the worker's.
         bound_ns: by how much that may be wrong.
         drift: by how much the offset grows, in seconds a second, as far as it is known.
+        fades: by how much the bound grows where the offset is kept as it is, in seconds a second.
     """
 
     offset_ns: float
     bound_ns: float
     drift: float
+    fades: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,23 +125,23 @@ class OffsetEstimator:
         """The offset at a moment of the worker's clock, or None before the first round."""
         if not self._rounds:
             return None
-        low_ns, high_ns, drift = self._interval(now_ns)
-        return Offset((low_ns + high_ns) / 2, abs(high_ns - low_ns) / 2, drift)
+        low_ns, high_ns, drift, grows = self._interval(now_ns)
+        return Offset((low_ns + high_ns) / 2, abs(high_ns - low_ns) / 2, drift, abs(drift) + grows)
 
     def _agrees(self, now_ns: int) -> bool:
-        low_ns, high_ns, _ = self._interval(now_ns)
+        low_ns, high_ns, _, _ = self._interval(now_ns)
         if self.one_kernel:
             return low_ns <= 0 <= high_ns
         return low_ns <= high_ns and self._least <= self._most
 
-    def _interval(self, now_ns: int) -> tuple[float, float, float]:
+    def _interval(self, now_ns: int) -> tuple[float, float, float, float]:
         drift, grows = 0.0, 0.0
         if not self.one_kernel:
             drift = (self._least + self._most) / 2
             grows = DRIFT_LIMIT + abs(self._most - self._least) / 2
         high_ns = min(r.high_ns + _since(now_ns - r.high_at_ns, drift, grows) for r in self._rounds)
         low_ns = max(r.low_ns + _since(now_ns - r.low_at_ns, drift, -grows) for r in self._rounds)
-        return low_ns, high_ns, drift
+        return low_ns, high_ns, drift, grows
 
 
 def _since(passed_ns: float, drift: float, grows: float) -> float:
@@ -148,17 +154,19 @@ class RunClock(SystemClock):
 
     Its wall clock serves as long as the master's may be the very same by the probes and both are one kernel's; then
     nothing is put right that was never wrong. Otherwise the wall time is the master's, by the offset.
+    The offset is kept from one anchor to the next, so away from the anchor its bound grows by the whole drift.
 
     Args:
         estimator: told of the probes.
     """
 
-    __slots__ = ("_estimator", "_master_ns", "_own_ns")
+    __slots__ = ("_anchored_ns", "_bound_ns", "_estimator", "_fades", "_master_ns", "_own_ns")
 
     def __init__(self, estimator: OffsetEstimator) -> None:
         self._estimator = estimator
         self._master_ns: int | None = None
         self._own_ns = 0
+        self._anchored_ns, self._bound_ns, self._fades = 0, 0, 0.0
         super().__init__()
 
     def tell_master(self, wall_less_monotonic_ns: int) -> None:
@@ -171,16 +179,20 @@ class RunClock(SystemClock):
         self._offset_ns = self._own_ns
         super().anchor()
         self._own_ns = self._offset_ns
-        found = self._estimator.at(self.now_ns())
+        now_ns = self.now_ns()
+        found = self._estimator.at(now_ns)
         if found is not None and self._master_ns is not None:
             ahead_ns = round(found.offset_ns) + self._master_ns - self._own_ns
-            self.bound_ns = round(found.bound_ns)
+            self._anchored_ns, self._bound_ns, self._fades = now_ns, ceil(found.bound_ns) + _READING_NS, found.fades
             self.offset_ns = ahead_ns
-            if self._estimator.one_kernel and abs(ahead_ns) <= self.bound_ns:
-                self.bound_ns += abs(ahead_ns)
+            if self._estimator.one_kernel and abs(ahead_ns) <= self._bound_ns:
+                self._bound_ns += abs(ahead_ns)
                 self.offset_ns = 0
             self._offset_ns = self._own_ns + self.offset_ns
         return self._offset_ns - used_ns if used_ns else 0
+
+    def bound_at_ns(self, mono_ns: int) -> int:
+        return self._bound_ns + ceil(self._fades * abs(mono_ns - self._anchored_ns))
 
 
 def kernel_identity() -> str:

@@ -313,19 +313,20 @@ class Fleet:
                 left = float(not self.chat.is_played_out)
                 batch.gauges.append(Gauge(at_us, "plan.left", self.collector.settings.worker, left))
             if self._measures_clock:
-                batch.gauges += self._clock_gauges(at_us)
+                batch.gauges += self._clock_gauges(at_us, now_ns)
             if not self.collector.holding and self.all_there and not self.settled:
                 self.settle()
                 self._settled_for = self.collector.connected_count
             announcements, self.collector.ledger.announcements = self.collector.ledger.announcements, []
             self._sink(batch, announcements)
 
-    def _clock_gauges(self, at_us: int) -> list[Gauge]:
-        """How far this machine's wall clock is from the master's, and how well that is known."""
+    def _clock_gauges(self, at_us: int, now_ns: int) -> list[Gauge]:
+        """How far this machine's wall clock is from the master's, and how well that is known until the next tick."""
         worker = self.collector.settings.worker
+        bound_ns = self.clock.bound_at_ns(now_ns + round(_TICK_S * NS_PER_S))
         return [
             Gauge(at_us, "generator.clock_offset_us", worker, self.clock.offset_ns / NS_PER_US),
-            Gauge(at_us, "generator.clock_bound_us", worker, self.clock.bound_ns / NS_PER_US),
+            Gauge(at_us, "generator.clock_bound_us", worker, bound_ns / NS_PER_US),
         ]
 
     def _tick_loop(self) -> None:

@@ -57,7 +57,7 @@ def measure(workers: int, rate: float, options: argparse.Namespace, folder: Path
     with contextlib.ExitStack() as stack:
         relays = []
         for _ in range(workers):
-            argv = [sys.executable, "-m", "tests.e2e.relay", str(port), "0", "0"]
+            argv = [sys.executable, "-m", "tests.e2e.relay", str(port), "0", "0", "0"]
             relay = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             relays.append(stack.enter_context(relay))
         master = stack.enter_context(Running(command(_LOCUSTFILE, folder, *load, *where), folder))

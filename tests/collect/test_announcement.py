@@ -36,4 +36,20 @@ def test_an_announcement_arrives_as_it_was_written() -> None:
 
     assert (entry.key, entry.due_us, "ok") == (told.key, told.due_us, told.status)
     assert (start_ns + 2_000, start_ns + 3_000) == (told.written_ns, told.responded_ns)
+    assert 0 == told.bound_ns
     assert replace(entry.action, due_ns=start_ns, dispatched_ns=start_ns + 1_000, spared=BOB) == told.action
+
+
+def test_what_either_clock_may_be_wrong_by_adds_up() -> None:
+    """The emitter's when the due time was put into the run's time, or worse since then; and the reader's now."""
+    here, other = VirtualClock(), VirtualClock()
+    there, _ = collector()
+    entry = Entry(b"key")
+    entry.action = action(here.now_ns())
+    entry.responded_ns, entry.status = here.now_ns(), "ok"
+    found = []
+    for due_ns, answered_ns in ((300_000, 100_000), (100_000, 300_000)):
+        entry.bound_ns, here.bound_ns, other.bound_ns = due_ns, answered_ns, 50_000
+        found.append(read_announcement(write_announcement(entry, here), other, there.people).bound_ns)
+
+    assert found == [350_000, 350_000]

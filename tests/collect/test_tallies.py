@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.clock import NS_PER_MS
 from loadtest.collect import EndCause
 from loadtest.collect.subjects import subject_key
 from loadtest.collect.tallies import read_state
@@ -229,6 +230,19 @@ def test_another_workers_actions_count_here():
     assert (1, 1) == (found["delivered", "agent"], found["lost", "agent"])
     assert ("emitted", "") not in found
     assert 1 == emitter.judge(14)["emitted", ""]
+
+
+@pytest.mark.parametrize(("bound_ms", "delivered"), [(4, 0), (6, 1)])
+def test_a_frame_before_its_action_by_no_more_than_the_clocks_may_be_wrong_is_the_actions(bound_ms, delivered):
+    """The other worker's clock is 5 ms ahead: where that is within what is known of it, nothing is lost by it."""
+    emitter, receiver = Desk(people=(), workers=2), Desk(people=(BOB,), workers=2)
+    emitter.clock.bound_ns = bound_ms * NS_PER_MS
+    receiver.clock.advance(0.094)
+    receiver.frames(BOB)
+    emitter.act()
+    receiver.books.ledger.announce(emitter.tallies.news.pop())
+
+    assert delivered == receiver.judge(14).get(("delivered", "agent"), 0)
 
 
 def test_a_frame_that_precedes_its_announcement_is_not_the_tallys_before():

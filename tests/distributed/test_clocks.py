@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,6 +175,51 @@ def test_a_step_between_rounds_is_believed():
     assert abs(known.offset_ns - NS_PER_S) <= known.bound_ns
 
 
+class Worker(RunClock):
+    """A worker's clock that says what it is told.
+
+    Args:
+        estimator: told of the probes.
+    """
+
+    __slots__ = ("at_ns",)
+
+    def __init__(self, estimator):
+        self.at_ns = 0
+        super().__init__(estimator)
+
+    def now_ns(self):
+        return self.at_ns
+
+
+@pytest.mark.parametrize("tick_s", [1, 3])
+def test_the_bound_holds_from_one_anchor_to_the_next(tick_s):
+    """Calibration, 100 seeded hosts of up to 500 us/s each way: stamps between anchors, and those before the last."""
+    for seed in range(100):
+        draw = random.Random(seed)
+        hosts = Hosts(draw, offset_ns=5 * NS_PER_S, drift=draw.uniform(-500e-6, 500e-6))
+        clock = Worker(estimator := OffsetEstimator())
+        clock.tell_master(0)
+        for second in range(0, 60, tick_s):
+            if second in (0, 1, 2, 3, 6) or not second % 12:
+                estimator.add(hosts.round(second * NS_PER_S, 64 if not second else 8))
+            clock.at_ns = round((second + 0.3) * NS_PER_S)
+            clock.anchor()
+            for away_s in (-3.0, -0.5, 0.0, 0.5, float(tick_s)):
+                at_ns = clock.at_ns + round(away_s * NS_PER_S)
+                assert abs(clock.wall_ns(at_ns) - at_ns - hosts.truth_ns(at_ns)) <= clock.bound_at_ns(at_ns)
+
+
+def test_a_clock_that_is_the_masters_own_stays_as_sure_as_it_is():
+    """One kernel's clock does not drift from itself."""
+    clock = Worker(estimator := OffsetEstimator(one_kernel=True))
+    estimator.add(Hosts(random.Random(1)).round(0, 64))
+    clock.tell_master(wall_less_monotonic_ns())
+    clock.anchor()
+
+    assert 0 < clock.bound_at_ns(0) == clock.bound_at_ns(1000 * NS_PER_S)
+
+
 def one_probe(clock, ahead_ns, half_ns):
     """A probe of a master whose monotonic clock is ahead, with so much on either way."""
     now_ns = clock.now_ns()
@@ -195,7 +241,7 @@ def test_a_wall_clock_that_is_wrong_is_put_right():
 
     assert abs(clock.wall_ns(0) - wall_less_monotonic_ns() - 5 * NS_PER_S) < 10**7
     assert abs(clock.offset_ns - 5 * NS_PER_S) < 10**7
-    assert clock.bound_ns >= 100 * NS_PER_US
+    assert clock.bound_at_ns(clock.now_ns()) >= 100 * NS_PER_US
 
 
 def test_zero_is_used_where_one_kernels_interval_contains_it():
@@ -207,7 +253,7 @@ def test_zero_is_used_where_one_kernels_interval_contains_it():
     clock.anchor()
 
     assert 0 == clock.offset_ns
-    assert clock.bound_ns >= 5_000 * NS_PER_US
+    assert clock.bound_at_ns(clock.now_ns()) >= 5_000 * NS_PER_US
 
 
 def test_one_kernels_monotonic_clock_is_zero_apart():
@@ -237,7 +283,7 @@ def test_without_probes_it_is_an_ordinary_clock():
 
     assert abs(clock.wall_ns(0) - wall_less_monotonic_ns()) < 10**8
     assert abs(first) < 10**8
-    assert (0, 0) == (clock.offset_ns, clock.bound_ns)
+    assert (0, 0) == (clock.offset_ns, clock.bound_at_ns(clock.now_ns()))
 
 
 def test_a_kernel_is_named():

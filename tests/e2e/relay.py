@@ -1,11 +1,13 @@
 """A TCP relay that holds everything up, each way by a delay and some jitter, order kept: a slow path between hosts.
 
-    python -m tests.e2e.relay TO_PORT DELAY_MS JITTER_MS
+    python -m tests.e2e.relay TO_PORT DELAY_THERE_MS DELAY_BACK_MS JITTER_MS
 
 prints the port it listens on, ends with its standard input, and then prints the bytes that went there and back.
 """
 
 import asyncio
+import contextlib
+import os
 import random
 import sys
 
@@ -21,7 +23,7 @@ async def _carry(reader, writer, delay_s, jitter_s, draw, carried, way):
     loop.call_at(max(due, loop.time()) + 0.001, writer.close)
 
 
-async def _serve(to_port, delay_s, jitter_s):
+async def _serve(to_port, there_s, back_s, jitter_s):
     draw = random.Random(1)
     carried = [0, 0]
 
@@ -33,8 +35,8 @@ async def _serve(to_port, delay_s, jitter_s):
             except ConnectionRefusedError:
                 await asyncio.sleep(0.05)
         await asyncio.gather(
-            _carry(reader, back, delay_s, jitter_s, draw, carried, 0),
-            _carry(there, writer, delay_s, jitter_s, draw, carried, 1),
+            _carry(reader, back, there_s, jitter_s, draw, carried, 0),
+            _carry(there, writer, back_s, jitter_s, draw, carried, 1),
         )
 
     server = await asyncio.start_server(join, "127.0.0.1", 0)
@@ -42,8 +44,9 @@ async def _serve(to_port, delay_s, jitter_s):
     sys.stdout.flush()
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
     server.close()
-    sys.stdout.write(f"{carried[0]} {carried[1]}\n")
+    with contextlib.suppress(BrokenPipeError):  # nobody wants to know
+        os.write(1, f"{carried[0]} {carried[1]}\n".encode())  # without a buffer that the exit would try again
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), *(float(ms) / 1000 for ms in sys.argv[2:4])))
+    asyncio.run(_serve(int(sys.argv[1]), *(float(ms) / 1000 for ms in sys.argv[2:5])))
