@@ -16,6 +16,7 @@ from loadtest.analysis.series import Series
 from loadtest.analysis.windows import Breach, Scope, Timeline, held_gauges, notes_of
 
 MAX_MARKED_SHARE = 0.05
+_SHARES = frozenset({"cpu", "dropped", "overflow"})  # what is measured as a share; all else is in milliseconds
 """More marked windows than this share of the hold make a run INVALID."""
 
 WORKER_CPU_SHARE = 0.6
@@ -145,7 +146,7 @@ def invalid_reasons(data: RunData, series: Series, line: Timeline, section: Sect
 def warnings(line: Timeline, section: Section, fanout: Section, emitted: int) -> list[str]:
     """What a reader should know about the generator although it does not invalidate the run."""
     found = []
-    if section["windows_marked"]:
+    if section["windows_marked"] and line.marked_share <= MAX_MARKED_SHARE:  # beyond that it is the reason
         causes = ", ".join(f"{cause} {count}" for cause, count in section["marked_by"].items())
         found.append(
             f"{section['windows_marked']} of {section['windows']} windows of the hold are marked as untrusted "
@@ -197,12 +198,21 @@ def _marked_reason(line: Timeline) -> str:
     breaches = [breach for breach in line.breaches if breach.window in held]
     worst = max(breaches, key=_excess)
     causes = ", ".join(f"{cause} {count}" for cause, count in line.causes().items())
-    measure = (worst.measure or worst.cause).replace("_", " ")
-    size = f" (worst: {measure} {worst.value:.4g} against {worst.limit:g})" if not math.isnan(worst.value) else ""
+    size = "" if math.isnan(worst.value) else f" (worst: {_size(worst)})"
     return (
         f"The generator was the limit in {line.marked.size} of {line.hold.size} windows of the hold, more than "
         f"{MAX_MARKED_SHARE:.0%}: {causes}{size}. {_remedy_of(line)}."
     )
+
+
+def _size(breach: Breach) -> str:
+    """What was measured, and the limit it crossed, with their unit."""
+    measure = breach.measure or breach.cause
+    if measure in _SHARES:
+        value, limit = f"{breach.value:.2%}", f"{breach.limit:.1%}"
+    else:
+        value, limit = f"{breach.value:.3g} ms", f"{breach.limit:.3g} ms"
+    return f"{measure.replace('_', ' ')} {value}, limit {limit}"
 
 
 def _more_workers(data: RunData, line: Timeline, section: Section) -> str:

@@ -92,7 +92,7 @@ def _bullets(texts: Sequence[str], most: int) -> Iterator[str]:
     indent = " " * _LABEL
     for text in texts[:most]:
         first, other = f"{indent}- ", f"{indent}  "
-        yield from _wrapped(text, WIDTH, initial_indent=first, subsequent_indent=other, max_lines=3, placeholder=" ...")
+        yield from _wrapped(text, WIDTH, initial_indent=first, subsequent_indent=other, max_lines=6, placeholder=" ...")
     if len(texts) > most:
         yield f"{indent}- and {len(texts) - most} more in the report"
 

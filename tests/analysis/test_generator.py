@@ -35,8 +35,17 @@ def test_more_than_five_percent_marked_windows_are_a_reason():
 
     assert judged(run)[1] == [
         "The generator was the limit in 4 of 60 windows of the hold, more than 5%: loop_lag 4 "
-        "(worst: loop lag 340 against 100). Use more workers."
+        "(worst: loop lag 340 ms, limit 100 ms). Use more workers."
     ]
+
+
+def test_what_is_a_reason_is_not_a_warning_too():
+    """The causes and the remedy are said once."""
+    run = typical()
+    for window in range(10, 14):
+        run.breach(window)
+
+    assert judged(run)[2] == []
 
 
 def test_five_percent_marked_windows_are_a_warning():
