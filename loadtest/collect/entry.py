@@ -69,6 +69,7 @@ class Entry:
     __slots__ = (
         "action",
         "closed",
+        "doubted",
         "due_us",
         "heard",
         "judged",
@@ -107,6 +108,8 @@ class Entry:
         self.heard = False
         self.settled = False
         self.closed = False
+        #: it was closed as a doubt, for others to decide
+        self.doubted = False
         self.judged = 0
         self.missing: set[int] | None = None
 

@@ -109,6 +109,7 @@ class Ledger:
             guard_ns=round(guard_s * NS_PER_S),
             dialect=dialect,
             worker=worker,
+            alone=workers == 1,
             on_missing=on_missing,
         )
         self._overdue_limit = overdue_limit
