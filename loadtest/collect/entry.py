@@ -70,6 +70,7 @@ class Entry:
         "action",
         "bound_ns",
         "closed",
+        "doubted",
         "due_us",
         "heard",
         "judged",
@@ -110,6 +111,8 @@ class Entry:
         self.heard = False
         self.settled = False
         self.closed = False
+        #: it was closed as a doubt, for others to decide
+        self.doubted = False
         self.judged = 0
         self.missing: set[int] | None = None
 

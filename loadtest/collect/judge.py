@@ -17,9 +17,9 @@ from loadtest.collect.entry import TICKS_AT_LEAST, Action, Entry, Seen
 from loadtest.collect.epochs import Epochs
 from loadtest.collect.people import ROLES, People
 from loadtest.contract import DialectName, EventSpec, events_of
-from loadtest.metrics import Batch, Closing
+from loadtest.metrics import Batch, Closing, Doubt
 
-_BALANCE = (
+BALANCE = (
     "expected",
     "delivered",
     "late",
@@ -32,6 +32,8 @@ _BALANCE = (
     "away",
     "undetermined",
 )
+"""The counts of a closing record, each of which is a count ``delivery.{name}`` of its window."""
+
 #: ticks kept of each required epoch
 _TICKS_PER_EPOCH = 8
 
@@ -51,6 +53,7 @@ class Judge:
         guard_ns: how long before the send a confirm must have been for its epoch to be required.
         dialect: whose audiences hold; in ``auto`` what only some versions send to somebody is allowed, not required.
         worker: name of this process in closing records.
+        alone: no other process takes part: what nobody here received, nobody did.
         on_missing: told who missed an emission.
     """
 
@@ -65,6 +68,7 @@ class Judge:
         guard_ns: int,
         dialect: DialectName,
         worker: str,
+        alone: bool = True,
         on_missing: OnMissing | None = None,
     ) -> None:
         self._people = people
@@ -76,6 +80,7 @@ class Judge:
         self._possible = events_of(dialect)
         self._certain = events_of("seed") if dialect == "auto" else self._possible
         self._worker = worker
+        self._alone = alone
         self._on_missing = on_missing
 
     def window_at(self, mono_ns: int) -> int:
@@ -130,6 +135,9 @@ class Judge:
     def close(self, seen: Seen, batch: Batch, *, over: bool) -> bool:
         """Draw the balance of an entry.
 
+        Of an emission that is doubtful, and that nobody here is known to have received, it is drawn as if there was
+        one, and handed over as a doubt: whoever hears all processes decides. Where there is no other, it was none.
+
         Args:
             seen: the entry's copies so far; its required epochs are known. What comes later is late, or too much.
             batch: where balance and closing records go.
@@ -147,10 +155,12 @@ class Judge:
         window = self.window_of(entry)
         void = entry.status == "void"
         unheard = not len(seen.epochs) and not entry.heard and entry.is_doubtful
-        if void or (unheard and entry.status == "uncertain"):
+        none = unheard and self._alone  # nobody got it: not emitted
+        doubts = [] if unheard and not none and not void else None
+        if entry.own and (void or (none and entry.status == "uncertain")):
             batch.add(window, "emission.void" if void else "emission.uncertain", action.call)
         nobody = np.empty(0, dtype=np.int64)
-        required = nobody if unheard else entry.required.astype(np.int64)  # nobody got it: not emitted
+        required = nobody if none else entry.required.astype(np.int64)
         limit_ns = entry.written_ns + self._deadline_ns
         place = np.searchsorted(seen.epochs, required)
         ticked = place < len(seen.epochs)
@@ -162,11 +172,11 @@ class Judge:
         lost = missing if over and not entry.overflow else np.zeros(len(required), dtype=bool)
         by_peer = self._epochs.is_cut_by_peer(required)
         allowed = np.isin(self._epochs.identity[seen.epochs], self.allowed_of(action))
-        away = nobody if void or unheard else self._away(entry, action)
-        emitted = int(entry.own and not void and not unheard)
+        away = nobody if void or none else self._away(entry, action)
+        emitted = int(entry.own and not void and not none)
         excess = np.maximum(seen.copies - action.most, 0)
         required_roles, seen_roles = self._roles_of(required), self._roles_of(seen.epochs)
-        if emitted:
+        if emitted and doubts is None:
             batch.add(window, "delivery.emitted", action.event)
         for number, role in enumerate(ROLES):
             of, by = required_roles == number, seen_roles == number
@@ -184,7 +194,7 @@ class Judge:
                 "undetermined": _count(of & missing & ~lost),
             }
             for name, value in balance.items():
-                if value:
+                if value and doubts is None:
                     batch.add(window, f"delivery.{name}", action.event, role, value)
             if void and (stray := int(seen.copies[by & allowed].sum())):
                 batch.add(window, "delivery.unmatched", action.event, role, stray)
@@ -193,16 +203,22 @@ class Judge:
                 extremes: dict[str, int | None] = {"first_us": None, "last_us": None}
                 if len(latencies_us):
                     extremes = {"first_us": int(latencies_us.min()), "last_us": int(latencies_us.max())}
-                batch.closings.append(
-                    self._closing(entry, role, emitted=emitted if number == 0 else 0, **extremes, **balance)
-                )
+                closing = self._closing(entry, role, emitted=emitted if number == 0 else 0, **extremes, **balance)
+                if doubts is None:
+                    batch.closings.append(closing)
+                else:
+                    doubts.append(Doubt(action.call, closing))
         if entry.overflow:
             batch.add(window, "generator.overflow", value=entry.overflow)
             entry.overflow = 0
         if lost.any():
             entry.missing = set(required[lost].tolist())
-            if self._on_missing is not None:
+            if self._on_missing is not None and doubts is None:
                 self._on_missing(required[lost], len(required), entry.written_ns)
+        if doubts is not None:
+            entry.doubted = True
+            batch.doubts += doubts
+            return True
         return not missing.any()
 
     def _away(self, entry: Entry, action: Action) -> NDArray[np.int64]:
@@ -211,6 +227,8 @@ class Judge:
 
     def take_late(self, fresh: Seen, batch: Batch) -> None:
         """An entry got more ticks after it was closed: late deliveries, further copies, or leaks.
+
+        What corrects a doubt is one as well, and has no latency in a histogram, since that cannot be taken back.
 
         Args:
             fresh: what came since it was judged.
@@ -228,7 +246,9 @@ class Judge:
         had = np.array([before[epoch] for epoch in fresh.epochs.tolist()], dtype=np.int64)
         allowed = np.isin(self._epochs.identity[fresh.epochs], self.allowed_of(action))
         excess = np.maximum(had + fresh.copies - np.maximum(had, action.most), 0)
-        self._latencies(entry, fresh.epochs[late], fresh.first_ns[late], batch)
+        doubted = entry.doubted and not entry.heard
+        if not doubted:
+            self._latencies(entry, fresh.epochs[late], fresh.first_ns[late], batch)
         roles = self._roles_of(fresh.epochs)
         void = entry.status == "void"
         for number, role in enumerate(ROLES):
@@ -242,13 +262,17 @@ class Judge:
                 "leaked": _count(by & ~allowed & (had == 0)),
             }
             for name, value in changes.items():
-                if value:
+                if value and not doubted:
                     batch.add(window, f"delivery.{name}", action.event, role, value)
             if void and (stray := int(fresh.copies[by & allowed].sum())):
                 batch.add(window, "delivery.unmatched", action.event, role, stray)
             if any(changes.values()):
                 last_us = int(_since_us(entry, fresh.first_ns[by & late], action.due_ns).max()) if came else None
-                batch.closings.append(self._closing(entry, role, last_us=last_us, **changes))
+                closing = self._closing(entry, role, last_us=last_us, **changes)
+                if doubted:
+                    batch.doubts.append(Doubt(action.call, closing))
+                else:
+                    batch.closings.append(closing)
 
     def _latencies(self, entry: Entry, epochs: NDArray[np.int64], arrivals: NDArray[np.int64], batch: Batch) -> None:
         action = entry.action
@@ -289,7 +313,7 @@ class Judge:
     def closing_of(self, key: bytes, action: Action, due_us: int, role: str, **values: Any) -> Closing:
         """A closing record; what ``values`` does not name is 0 or not known."""
         times = {"lateness_us": 0, "rest_wait_us": 0, "response_us": None, "first_us": None, "last_us": None}
-        base: dict[str, Any] = {**dict.fromkeys(_BALANCE, 0), **times, "emitted": 0, "status": "ok", **values}
+        base: dict[str, Any] = {**dict.fromkeys(BALANCE, 0), **times, "emitted": 0, "status": "ok", **values}
         return Closing(
             mark=key.decode(),
             event=action.event,

@@ -8,8 +8,10 @@ The terms, as in the design:
 
 - *required*: an epoch of the audience, confirmed a guard before the send and not over at it;
 - *delivered*: a required epoch that was ticked before the deadline; *late*: ticked after it; *lost*: never;
-- *cut_by_us*, *cut_by_peer*: a required epoch that ended before its tick and its deadline; *away*: an identity of the
-  audience that is simulated here and had no subscription at the send;
+- *cut_by_us*, *cut_by_peer*: a required epoch that ended before its tick and its deadline;
+- *expected*: all required epochs. Each is exactly one of delivered, late, lost, cut and undetermined;
+- *away*, beside them: an identity of the audience that is simulated here and had no subscription at the send. Nothing
+  is expected for it: who comes back while a message is held up may receive it, and need not;
 - *duplicated*: copies beyond an epoch's first; *leaked*: an epoch whose identity the contract does not name;
 - *reordered*: a first copy that came after one whose POST began after this one's response
   (:mod:`loadtest.collect.order`);
@@ -109,6 +111,7 @@ class Ledger:
             guard_ns=round(guard_s * NS_PER_S),
             dialect=dialect,
             worker=worker,
+            alone=workers == 1,
             on_missing=on_missing,
         )
         self._overdue_limit = overdue_limit

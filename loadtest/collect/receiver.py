@@ -23,6 +23,7 @@ from loadtest.cable import (
     Pinged,
     ProtocolFault,
     Received,
+    Rejected,
     Stale,
     Unconfirmed,
 )
@@ -241,6 +242,8 @@ class Receiver:
         elif isinstance(event, Stale):
             collector.count("cable.stale", "", self.role)
             self._end(at_ns, EndCause.BY_PEER)  # our side closes, but for what the peer did
+        elif isinstance(event, Rejected):
+            self._end(at_ns, EndCause.BY_PEER)  # the socket stays, but nothing is promised on it any more
         elif isinstance(event, Disconnected):
             collector.count("cable.disconnect_frames", event.reason or "none", self.role)
             self._end(at_ns, EndCause.BY_PEER)

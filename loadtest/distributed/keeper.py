@@ -17,6 +17,7 @@ from gevent.threadpool import ThreadPool
 
 from loadtest.clock import NS_PER_S, NS_PER_US, SystemClock
 from loadtest.distributed.creations import Creations
+from loadtest.distributed.doubts import Doubts
 from loadtest.errors import GeneratorError
 from loadtest.journal import Begin
 from loadtest.metrics import Batch, Closing, Gauge, Note
@@ -75,6 +76,7 @@ class RunKeeper:
             self._pool.kill()
             raise
         self._pending = Batch()
+        self._doubts = Doubts(self._window_ns)
         self._meta: dict[str, Any] = {}
         self._lasts: OrderedDict[tuple[str, int], _Last] = OrderedDict()
         self._trouble: str | None = None
@@ -90,8 +92,18 @@ class RunKeeper:
         """Take a batch of any worker; it is written at the next :meth:`flush`."""
         self.received += 1
         self._creations.take_out(batch)
+        self._doubts.take(batch, self.clock.now_ns())
         for gauge in batch.gauges:
             self.gauges[gauge.worker, gauge.name] = gauge.value
+        self._take(batch)
+
+    def announced(self, plain: list[Any]) -> None:
+        """A worker announces something to the others: it may decide whether a doubtful emission was one."""
+        batch = Batch()
+        self._doubts.announced(plain, batch)
+        self._take(batch)
+
+    def _take(self, batch: Batch) -> None:
         for closing in batch.closings:
             self.deliveries += closing.delivered + closing.late
             self._note_last(closing)
@@ -143,6 +155,7 @@ class RunKeeper:
     def flush(self, *, final: bool = False) -> None:
         """Write what was taken; what cannot be written is kept (by the writer) and tried again at the next flush."""
         self.clock.anchor()
+        self._doubts.decide(self.clock.now_ns(), self._pending, final=final)
         self._draw_lasts(final=final)
         batch, self._pending = self._pending, Batch()
         if not batch.is_empty or self._trouble is not None:

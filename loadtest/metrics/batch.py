@@ -19,7 +19,7 @@ from loadtest.metrics.histogram import Histogram
 Key = tuple[int, str, str, str]
 """(window, metric, name, role): where a histogram or a count belongs."""
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 @dataclass(slots=True)
@@ -44,7 +44,8 @@ class Closing:
         response_us: response - written; None when no response came.
         status: ``ok`` (2xx), ``void`` (4xx) or ``uncertain`` (timeout, reset, 5xx).
         emitted: 1 on exactly one row of an emission, the emitter's own, else 0.
-        expected: required deliveries; each ends as one of delivered, late, lost, cut, away or undetermined.
+        expected: deliveries to subscriptions that stood at the send; each ends as exactly one of delivered, late, lost,
+            cut_by_peer, cut_by_us or undetermined.
         delivered: arrived before the deadline.
         late: arrived after the deadline.
         lost: never arrived.
@@ -53,7 +54,7 @@ class Closing:
         leaked: arrivals at somebody who was never allowed to see them.
         cut_by_peer: the receiver's epoch was ended by the peer.
         cut_by_us: the receiver's epoch was ended by this tool.
-        away: the receiver had left.
+        away: people of the audience without a subscription at the send: nothing is expected for them.
         undetermined: what cannot be told.
         first_us: arrival - due at the first receiver of this role; None when there was none.
         last_us: arrival - due at the last receiver of this role; None when there was none.
@@ -87,6 +88,22 @@ class Closing:
     undetermined: int
     first_us: int | None
     last_us: int | None
+
+
+@dataclass(slots=True)
+class Doubt:
+    """What a worker's account of an emission would be if there was one; whether there was, only all workers know.
+
+    An emission whose POST has no clear answer was made if anybody received it, whoever that is. A worker that received
+    nothing cannot tell, so it says what it would have to say, and the process that hears all of them decides.
+
+    Attributes:
+        call: the REST call that may have emitted.
+        closing: the account, of somebody who received nothing.
+    """
+
+    call: str
+    closing: Closing
 
 
 @dataclass(slots=True)
@@ -140,6 +157,7 @@ class Batch:
         closings: accounts of emissions, in no order that means anything.
         notes: moments, in no order that means anything.
         gauges: levels, in no order that means anything.
+        doubts: accounts of emissions that perhaps were none, to be decided by who hears all workers.
     """
 
     hists: dict[Key, Histogram] = field(default_factory=dict)
@@ -147,6 +165,7 @@ class Batch:
     closings: list[Closing] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     gauges: list[Gauge] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
 
     def hist(self, window: int, metric: str, name: str = "", role: str = "") -> Histogram:
         """The histogram of a key, made when it is first asked for."""
@@ -174,11 +193,12 @@ class Batch:
         self.closings += other.closings
         self.notes += other.notes
         self.gauges += other.gauges
+        self.doubts += other.doubts
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing in it."""
-        return not (self.hists or self.counts or self.closings or self.notes or self.gauges)
+        return not (self.hists or self.counts or self.closings or self.notes or self.gauges or self.doubts)
 
     def to_plain(self) -> dict[str, Any]:
         """The batch in plain types only, which msgpack packs even with ``strict_types``.
@@ -196,6 +216,7 @@ class Batch:
                 [plain(gauge.at_us), plain(gauge.name), plain(gauge.worker), plain(gauge.value)]
                 for gauge in self.gauges
             ],
+            "doubts": [[plain(doubt.call), *map(plain, _closing_row(doubt.closing))] for doubt in self.doubts],
         }
 
     @classmethod
@@ -217,6 +238,7 @@ class Batch:
         batch.closings = [Closing(*row) for row in _rows(data, "closings", _CLOSING_TYPES)]
         batch.notes = [Note(*row) for row in _rows(data, "notes", ((int,), (str,), (str,), (dict,)))]
         batch.gauges = [Gauge(*row) for row in _rows(data, "gauges", ((int,), (str,), (str,), (int, float)))]
+        batch.doubts = [Doubt(row[0], Closing(*row[1:])) for row in _rows(data, "doubts", ((str,), *_CLOSING_TYPES))]
         return batch
 
 

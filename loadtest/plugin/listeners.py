@@ -265,6 +265,10 @@ def on_announced(environment: Any, msg: Any, **_: Any) -> None:
 def on_announcement(environment: Any, msg: Any, **_: Any) -> None:
     """Worker to master: emissions, for all other workers to know."""
     runner = environment.runner
+    run: Run = environment.cable_run
+    if run.keeper is not None:
+        for plain in msg.data["emissions"]:
+            run.keeper.announced(plain)
     for client in runner.clients.all:
         if client.id != msg.node_id:
             runner.send_message(messages.ANNOUNCE, msg.data, client.id)

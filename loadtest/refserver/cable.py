@@ -19,7 +19,7 @@ from aiohttp import WSMsgType, web
 
 from loadtest.clock import NS_PER_S, Clock, SystemClock
 from loadtest.directory import Agent, Contact
-from loadtest.refserver.frames import SUBPROTOCOLS, WELCOME, confirmation, ping
+from loadtest.refserver.frames import SUBPROTOCOLS, WELCOME, confirmation, ping, rejection
 from loadtest.refserver.presence import Presence
 from loadtest.refserver.publisher import Publisher
 from loadtest.refserver.rooms import Rooms, Subscription
@@ -53,6 +53,9 @@ class CableFaults(Protocol):
 
     async def accepting(self) -> None:
         """A client asks to connect; returns when it may be accepted."""
+
+    def rejects(self, subscription: Subscription) -> bool:
+        """Whether a good subscription is refused in so many words."""
 
     def confirms(self, subscription: Subscription) -> bool:
         """Whether a good subscription is confirmed, rather than left without any answer."""
@@ -235,6 +238,9 @@ class CableServer:
         identity, account_id = found
         hears_account = self._account_stream and isinstance(identity, Agent)
         subscription = Subscription(identifier, identity, account_id, connection, hears_account=hears_account)
+        if self._faults is not None and self._faults.rejects(subscription):
+            connection.write(rejection(identifier))
+            return  # not registered, as Rails forgets what a channel rejects: a later try is judged anew
         if self._faults is not None and not self._faults.confirms(subscription):
             connection.subscriptions[identifier] = None
             return

@@ -72,6 +72,11 @@ def confirmation(identifier: str) -> bytes:
     return text_frame(b'{"identifier":%b,"type":"confirm_subscription"}' % rails_json(identifier))
 
 
+def rejection(identifier: str) -> bytes:
+    """Frame that refuses a subscription."""
+    return text_frame(b'{"identifier":%b,"type":"reject_subscription"}' % rails_json(identifier))
+
+
 def message_prefix(identifier: str) -> bytes:
     """What stands before the body in every message of a subscription: made once, when it is confirmed."""
     return b'{"identifier":%b,"message":' % rails_json(identifier)

@@ -236,7 +236,7 @@ def _sections(summary: Mapping[str, Any], notes: pd.DataFrame) -> list[Section]:
         ),
         Section(
             "delivery", "Delivery",
-            "Each expected delivery is counted once: delivered, late, lost, cut, away or undetermined.",
+            "Each expected delivery is counted once: delivered, late, lost, cut or undetermined.",
             ("load_over_time",), (tables.delivery(summary), tables.users(summary)), "No event was expected or seen.",
         ),
         Section(

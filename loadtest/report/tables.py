@@ -219,7 +219,7 @@ LEDGER = {
     "leaked": "Seen by somebody who must not see it.",
     "cut by peer": "The server closed the socket before it could be seen.",
     "cut by us": "The user left before it could be seen.",
-    "away": "The user was not connected.",
+    "away": "Somebody was not connected when it was sent, so that nothing was expected.",
     "undetermined": "It cannot be told, e.g. because the run was stopped.",
     "unmatched": "Seen, but belonging to no action of this run that is still open.",
     "foreign": "Caused by somebody else who uses the same account.",

@@ -88,13 +88,14 @@ class CableUser(User):
                 self._tabs.append(gevent.spawn(self._keep_tab, fleet, identity, who, policy))
         visit = attempt = 0
         lost_ns: int | None = None
+        forgotten = False
         while True:
             stay_s, away_s, departure = fleet.conduct(self.role, identity, visit)
-            session = Session(fleet, identity, who, lost_ns=lost_ns)
+            session = Session(fleet, identity, who, lost_ns=lost_ns, forgotten=forgotten)
             outcome = session.visit(stay_s, departure, away_s)
             if outcome.ending == "left":
                 visit += 1
-                lost_ns = None
+                lost_ns, forgotten = None, False
                 fleet.collector.user_away(self.role, away=True)
                 try:
                     together_s = fleet.presence_acts.pause_s(identity)
@@ -103,7 +104,8 @@ class CableUser(User):
                     session.drop()
                     fleet.collector.user_away(self.role, away=False)
                 continue
-            attempt = 0 if outcome.confirmed else attempt + 1
+            attempt = 0 if outcome.confirmed or outcome.rejected else attempt + 1
+            forgotten |= outcome.rejected
             if outcome.confirmed:
                 lost_ns = fleet.clock.now_ns()
             self._pause(fleet, policy, outcome, attempt, visit)
@@ -112,9 +114,11 @@ class CableUser(User):
     def _keep_tab(self, fleet: Fleet, identity: int, who: Agent | Contact, policy: ReconnectPolicy) -> None:
         """A further tab of the same person, which comes back whenever it is cut off."""
         attempt = 0
+        forgotten = False
         while True:
-            outcome = Session(fleet, identity, who, second=True).visit(None)
-            attempt = 0 if outcome.confirmed else attempt + 1
+            outcome = Session(fleet, identity, who, second=True, forgotten=forgotten).visit(None)
+            attempt = 0 if outcome.confirmed or outcome.rejected else attempt + 1
+            forgotten |= outcome.rejected
             self._pause(fleet, policy, outcome, attempt, -1)
 
     def _pause(self, fleet: Fleet, policy: ReconnectPolicy, outcome: Outcome, attempt: int, visit: int) -> None:

@@ -32,7 +32,7 @@ from loadtest.transport.interface import Socket
 from loadtest.users.heartbeat import Beater, Heartbeats
 from loadtest.users.settings import FleetSettings
 
-Ending = Literal["left", "refused", "no_welcome", "rejected", "unconfirmed", "stale", "disconnected", "dropped"]
+Ending = Literal["left", "refused", "no_welcome", "unconfirmed", "stale", "disconnected", "dropped"]
 
 
 class Home(Protocol):
@@ -88,6 +88,7 @@ class Outcome:
     Attributes:
         ending: ``left`` by plan; ``refused`` before the socket was open; the rest as the protocol names them.
         confirmed: whether the subscription had been confirmed.
+        rejected: whether the server had rejected it: the client asks for it no more, on no later socket either.
         reconnect: False when the server asked not to come back.
         closed: whether the socket was closed by the peer (a back-off counts from that).
         detail: what the network or the server said.
@@ -95,6 +96,7 @@ class Outcome:
 
     ending: Ending
     confirmed: bool = False
+    rejected: bool = False
     reconnect: bool = True
     closed: bool = False
     detail: str = ""
@@ -103,12 +105,16 @@ class Outcome:
 class Session:
     """A user's connection; used for one visit.
 
+    A subscription that the server rejects is forgotten, and the socket stays: so do the published clients, today's and
+    the older one (``reject`` in their ``subscriptions.js``). A socket that follows it subscribes to nothing.
+
     Args:
         fleet: the process's users and what they share.
         identity: number of the identity.
         who: the identity.
         second: a further tab of somebody who acts in another one.
         lost_ns: monotonic time at which its connection before this one was lost; None where it left by itself.
+        forgotten: its subscription was rejected on a socket before: connect, and ask for nothing.
     """
 
     def __init__(
@@ -119,6 +125,7 @@ class Session:
         *,
         second: bool = False,
         lost_ns: int | None = None,
+        forgotten: bool = False,
     ) -> None:
         self._fleet = fleet
         self.lost_ns = lost_ns
@@ -136,9 +143,10 @@ class Session:
         self._over = Signal()
         self._gone = Signal()
         self._welcomed = Signal()
-        self._settled = Signal()  # confirmed, or over
+        self._settled = Signal()  # confirmed, rejected, or over
         self._outcome: Outcome | None = None
         self._confirmed = False
+        self._rejected = forgotten
         self._departure: Departure = "left"
         self._hushed = False
         self._period_s = fleet.scenario.period_s(identity, fleet.settings.heartbeat_s)
@@ -156,13 +164,13 @@ class Session:
     @property
     def is_confirmed(self) -> bool:
         """Whether the subscription stands."""
-        return self._confirmed and self._outcome is None
+        return self._confirmed and not self._rejected and self._outcome is None
 
     def visit(self, stay_s: float | None, departure: Departure = "left", silence_s: float = 0.0) -> Outcome:
         """Connect, subscribe, and stay.
 
         Args:
-            stay_s: seconds to stay once confirmed, or None to stay until the visit is ended otherwise.
+            stay_s: seconds to stay once confirmed or rejected, or None to stay until the visit is ended otherwise.
             departure: how to go at its end. Who falls ``silent`` does not go: its beats stop for ``silence_s``, and
                 come back, again and again. Of who is ``frozen`` the socket stays open, unread, until :meth:`drop`.
             silence_s: how long.
@@ -181,7 +189,7 @@ class Session:
                 self._resume()
             if self._outcome is None:
                 self._departure = departure
-                self._outcome = Outcome("left", confirmed=True)
+                self._outcome = self._ended("left")
         except TransportError as error:
             self._failed(error)
             return Outcome("refused", detail=str(error))
@@ -193,7 +201,7 @@ class Session:
     def leave(self) -> None:
         """Leave now, with a close frame."""
         if self.is_confirmed:
-            self._end(Outcome("left", confirmed=True))
+            self._end(self._ended("left"))
 
     def drop(self) -> None:
         """Let go of what a frozen visit has left open."""
@@ -214,7 +222,7 @@ class Session:
 
     def _resume(self) -> None:
         """Beat again: with the first beat somebody is there again."""
-        if self._outcome is None:
+        if self.is_confirmed:
             self._hushed = True
             self._beater = self._fleet.heartbeats.add(self._beat, self._period_s, at_once=True)
 
@@ -254,7 +262,10 @@ class Session:
             at_ns = fleet.clock.now_ns()
             fleet.collector.count("cable.connects", "", self.role)
             fleet.collector.duration("connect", "", self.role, at_ns, at_ns - began_ns)
-            self._send(cable.subscribe(self.identifier, at_ns))
+            if self._rejected:
+                self._settled.set()
+            else:
+                self._send(cable.subscribe(self.identifier, at_ns))
 
     def _send(self, text: str) -> int | None:
         socket = self._socket
@@ -280,7 +291,7 @@ class Session:
         fleet = self._fleet
         receiver, socket = self._receiver, self._socket
         was_killed = self._outcome is None
-        self._end(Outcome("left", confirmed=self._confirmed))
+        self._end(self._ended("left"))
         fleet.offline(self)
         if receiver is not None:
             fleet.unwatch(receiver)
@@ -302,6 +313,10 @@ class Session:
 
     # -- in the hub --------------------------------------------------------------------------------------------------
 
+    def _ended(self, ending: Ending, *, reconnect: bool = True, closed: bool = False, detail: str = "") -> Outcome:
+        """How a visit ended that had come as far as it has."""
+        return Outcome(ending, self._confirmed, self._rejected, reconnect, closed, detail)
+
     def _end(self, outcome: Outcome) -> None:
         if self._outcome is None:
             self._outcome = outcome
@@ -314,19 +329,18 @@ class Session:
         if isinstance(event, Welcomed):
             self._welcomed.set()
         elif isinstance(event, Confirmed):
-            if not self._confirmed and self._outcome is None:
-                self._confirmed = True
+            if not self.is_confirmed and self._outcome is None:
+                self._confirmed, self._rejected = True, False
                 self._settled.set()
                 self._beater = self._fleet.heartbeats.add(self._beat, self._period_s)
                 if not self._second:
                     gevent.get_hub().loop.run_callback(self._fleet.online, self)
         elif isinstance(event, Rejected):
-            self._fleet.collector.count("cable.rejected", "", self.role)
-            self._end(Outcome("rejected", reconnect=False))
+            self._on_rejected()
         elif isinstance(event, Unconfirmed):
-            self._end(Outcome("unconfirmed"))
+            self._end(self._ended("unconfirmed"))
         elif isinstance(event, Stale):
-            self._end(Outcome("stale", confirmed=self._confirmed))
+            self._end(self._ended("stale"))
         elif isinstance(event, NoWelcome):
             peer = "" if self._socket is None else self._socket.peer
             self._failed(
@@ -334,15 +348,17 @@ class Session:
             )
             self._end(Outcome("no_welcome"))
         elif isinstance(event, Disconnected):
-            self._end(
-                Outcome(
-                    "disconnected",
-                    confirmed=self._confirmed,
-                    reconnect=event.reconnect,
-                    closed=True,
-                    detail=event.reason or "",
-                )
-            )
+            self._end(self._ended("disconnected", reconnect=event.reconnect, closed=True, detail=event.reason or ""))
+
+    def _on_rejected(self) -> None:
+        """The server will not have the subscription: nothing is asked of it any more, and the socket stays."""
+        was_here, self._rejected = self.is_confirmed, True
+        self._fleet.collector.count("cable.rejected", "", self.role)
+        self._settled.set()
+        if self._beater is not None:
+            self._beater.cancel()
+        if was_here and not self._second:
+            gevent.get_hub().loop.run_callback(self._fleet.offline, self)
 
     def _on_closed(self, code: int, reason: str, by_us: bool, at_ns: int) -> None:
         ended = self._outcome
@@ -353,4 +369,4 @@ class Session:
         if self._confirmed or name != "by_us":
             self._fleet.collector.count("cable.disconnects", name, self.role)
         self._gone.set()
-        self._end(Outcome("dropped", confirmed=self._confirmed, closed=True, detail=f"{code} {reason}".strip()))
+        self._end(self._ended("dropped", closed=True, detail=f"{code} {reason}".strip()))

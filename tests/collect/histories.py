@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from loadtest.clock import NS_PER_MS, VirtualClock
+from loadtest.clock import NS_PER_MS, NS_PER_S, VirtualClock
 from loadtest.collect import Collector, CollectorSettings, EndCause, emission_key
 from loadtest.directory import Directory
+from loadtest.distributed.doubts import Doubts
 from loadtest.metrics import Batch, Histogram
 from tests.collect.support import AGENTS, CONTACTS, action
 
@@ -215,12 +216,45 @@ def histories(draw: st.DrawFn) -> History:
             is_audience = life.person in emission.audience and emission.status != "void"
             fate = draw(_FATES) if is_audience else draw(st.one_of(st.just(()), st.just(()), st.just(()), _FATES))
             for after_ms in fate:
-                # whether an uncertain one was heard of at all must be known before it is given up
-                came_ms = emission.written_ms + min(after_ms, TOLD_MS if emission.status == "ok" else 12_000)
+                came_ms = emission.written_ms + after_ms
                 if life.is_there(came_ms):
                     arrivals.append((number, place, came_ms))
     period_ms = draw(st.integers(500, 3_000))
     return History(lives, tuple(emissions), tuple(sorted(arrivals, key=lambda a: a[2])), period_ms)
+
+
+@st.composite
+def stalls(draw: st.DrawFn) -> History:
+    """Histories in which the server stands still while messages are sent, and people reconnect meanwhile.
+
+    Each person's subscription is cut at some moment of the stall, and followed by up to two others that begin at once
+    or after a while, before, between or after the messages are written; when the server goes on it hands everything out
+    to whoever is there, or to some of them.
+    """
+    until_ms = 5_000 + draw(st.integers(4_000, 11_000))
+    lives: list[Life] = []
+    for person in draw(st.lists(st.sampled_from((0, 1, 2, 3, 5)), min_size=2, max_size=4, unique=True)):
+        start_ms = 0
+        for _ in range(draw(st.integers(1, 2))):
+            end_ms = max(start_ms, 4_000) + draw(st.integers(1, 9_000))
+            lives.append(Life(person, start_ms, end_ms, draw(st.sampled_from((EndCause.BY_PEER, EndCause.BY_US)))))
+            start_ms = end_ms + draw(st.one_of(st.sampled_from((0, 1, 400)), st.integers(0, 6_000)))
+        if draw(st.booleans()):
+            lives.append(Life(person, start_ms, None, EndCause.OPEN))
+    emissions = []
+    for written_ms in sorted(draw(st.lists(st.integers(4_500, until_ms), min_size=1, max_size=4))):
+        answer_ms = draw(st.one_of(st.just(until_ms + 50 - written_ms), st.integers(1, 4_000)))
+        status = draw(st.sampled_from(("ok", "uncertain", "uncertain")))
+        emissions.append(Emission(written_ms, answer_ms, status, draw(st.booleans()), 10))
+    arrivals = []
+    for number, emission in enumerate(emissions):
+        for place, life in enumerate(lives):
+            came_ms = until_ms + draw(st.integers(0, 2_000))
+            told = life.person in emission.audience and life.is_there(came_ms) and draw(st.booleans())
+            arrivals += [(number, place, came_ms)] * (told and came_ms - emission.written_ms <= TOLD_MS)
+    return History(
+        tuple(lives), tuple(emissions), tuple(sorted(arrivals, key=lambda a: a[2])), draw(st.integers(500, 3_000))
+    )
 
 
 def play(history: History, workers: int = 1) -> Batch:
@@ -249,16 +283,20 @@ def play(history: History, workers: int = 1) -> Batch:
     happenings += [(at_ms, 4, "arrive", place) for place, (_, _, at_ms) in enumerate(history.arrivals)]
     happenings += [(at_ms, 5, "judge", 0) for at_ms in range(0, END_MS, history.period_ms)]
     epochs, entries, total = {}, {}, Batch()
+    doubts = Doubts(NS_PER_S)
     for at_ms, _, what, which in sorted(happenings):
         now_ns = clock.advance((zero_ns + at_ms * NS_PER_MS - clock.now_ns()) / 1e9)
         if what == "judge":
             for crew in crews:
                 told, crew.ledger.announcements = crew.ledger.announcements, []
+                for plain in told:
+                    doubts.announced(plain, total)
                 for other in crews:
                     for plain in told if other is not crew else ():
                         other.ledger.announce(plain)
             for crew in crews:
                 crew.ledger.judge(now_ns, total)
+            doubts.take(total, now_ns)
         elif what in ("confirm", "end"):
             life = history.lives[which]
             crew, identity = homes[life.person]
@@ -286,4 +324,5 @@ def play(history: History, workers: int = 1) -> Batch:
                 ledger.written(entries[which], now_ns)
             else:
                 ledger.responded(entries[which], now_ns, emission.status)
+    doubts.decide(clock.now_ns(), total, final=True)
     return total

@@ -11,11 +11,12 @@ from loadtest.collect import Collector, CollectorSettings, EndCause, Ledger, emi
 from loadtest.collect.subjects import subject_key
 from loadtest.directory import Directory
 from loadtest.metrics import Batch, Histogram
-from tests.collect.histories import History, histories, play
+from tests.collect.histories import History, histories, play, stalls
 from tests.collect.support import ADMIN, AGENTS, BOB, CLEO, CONTACT_1, CONTACTS, DAN, action, balance, collector
 
 KEY = emission_key(0, 1).encode()
 CALL = "contact.send_message"
+OUTCOMES = ("delivered", "late", "lost", "cut_by_peer", "cut_by_us", "undetermined")
 AUDIENCE = (ADMIN, BOB, CLEO, CONTACT_1)
 
 
@@ -631,7 +632,7 @@ def test_with_several_workers_a_subject_rests_until_all_have_closed_its_books():
 
 @pytest.mark.parametrize("workers", [1, 2])
 @settings(deadline=None)
-@given(history=histories())
+@given(history=histories() | stalls())
 def test_the_balance_is_that_of_a_brute_force_model(history: History, workers: int):
     """Whatever happens to deliveries, every column equals a plain search of the history, in one process or two."""
     found = play(history, workers)
@@ -641,7 +642,7 @@ def test_the_balance_is_that_of_a_brute_force_model(history: History, workers: i
 
 @pytest.mark.parametrize("workers", [1, 2])
 @settings(deadline=None)
-@given(history=histories())
+@given(history=histories() | stalls())
 def test_latencies_and_closings_are_those_of_the_balance(history: History, workers: int):
     """Each delivery has its latency in the histograms once, and the closing records add up to the same balance."""
     found = play(history, workers)
@@ -657,6 +658,19 @@ def test_latencies_and_closings_are_those_of_the_balance(history: History, worke
 
     assert history.latencies() == fanout
     assert {key: n for key, n in balance(found).items() if key[0] in columns} == {k: n for k, n in sums.items() if n}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@settings(deadline=None)
+@given(history=stalls())
+def test_the_outcomes_of_each_emission_add_up(history: History, workers: int):
+    """However people reconnect while a message is held up, each delivery expected of it has exactly one outcome."""
+    expected, outcomes = Counter(), Counter()
+    for closing in play(history, workers).closings:
+        expected[closing.mark, closing.role] += closing.expected
+        outcomes[closing.mark, closing.role] += sum(getattr(closing, name) for name in OUTCOMES)
+
+    assert expected == outcomes
 
 
 def test_an_announcement_that_comes_a_minute_late_loses_nothing():

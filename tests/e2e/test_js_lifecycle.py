@@ -30,6 +30,8 @@ DIRECTORY = generate(POPULATION)
 AGENT, (CONTACT,) = DIRECTORY.agents[0], DIRECTORY.contacts
 DEADLINE_S = 90
 AWAY_S = 1.5
+REFUSED = {"refused": "@rails/actioncable", "refused, the older client": "actioncable-6"}
+"""Clients whose subscription is rejected, by their published package."""
 DRAWS = [0.0, 0.25, 0.999]
 
 Line = dict[str, Any]
@@ -42,14 +44,15 @@ class Client:
         folder: where the scripts are.
         url: the cable's.
         parameters: what the identifier holds.
+        package: the published client.
     """
 
-    def __init__(self, folder: Path, url: str, parameters: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, url: str, parameters: dict[str, Any], package: str = "@rails/actioncable") -> None:
         self.lines: list[Line] = []
         self._news = threading.Condition()
         self._ended = False
         self._process = subprocess.Popen(
-            ["node", "lifecycle.mjs", json.dumps({"url": url, "parameters": parameters})],
+            ["node", "lifecycle.mjs", json.dumps({"url": url, "parameters": parameters, "package": package})],
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -104,8 +107,9 @@ def parameters(who: Agent | Contact, **other: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def lives(node_modules: Path) -> Iterator[dict[str, Client]]:
-    """What became of three clients, each on a server of its own, all at once."""
+    """What became of the clients, each on a server of its own, all at once."""
     faults = {"restart": f"restart={AWAY_S}s@1s", "stale": "ping-loss=100%@1s,loss=100%", "nobody": ""}
+    faults |= dict.fromkeys(REFUSED, f"rejected=100%,restart={AWAY_S}s@2s")
     with ExitStack() as stack:
         servers: dict[str, ServerChild] = {}
         clients: dict[str, Client] = {}
@@ -113,11 +117,14 @@ def lives(node_modules: Path) -> Iterator[dict[str, Client]]:
             servers[name] = start_child(ServerSettings(population=POPULATION, faults=spec))
             stack.callback(servers[name].stop)
             other = {"pubsub_token": "nobody"} if name == "nobody" else {}
-            client = Client(node_modules, servers[name].cable_url, parameters(AGENT, **other))
+            url, package = servers[name].cable_url, REFUSED.get(name, "@rails/actioncable")
+            client = Client(node_modules, url, parameters(AGENT, **other), package)
             clients[name] = stack.enter_context(client)
         clients["nobody"].until(lambda lines: sum(line["what"] == "subscribe" for line in lines) >= 6)
         for name in ("restart", "stale"):
             clients[name].until(lambda lines: sum(line["what"] == "connected" for line in lines) >= 2)
+        for name in REFUSED:
+            clients[name].until(lambda lines: sum(line["what"] == "opened" for line in lines) >= 2)
         status, answer = send(servers["restart"].url, api.contact_create_conversation(CONTACT))
         assert status == 200, answer
         clients["restart"].until(lambda lines: any(line.get("event") == "conversation.created" for line in lines))
@@ -151,6 +158,16 @@ def test_a_token_that_nobody_has_is_asked_for_again_and_again(lives: dict[str, C
 
     assert (0, 0, 1) == (client.count("connected"), client.count("rejected"), client.count("opened"))
     assert min(gaps_s[1:]) >= SUBSCRIBE_AGAIN_S * 0.9
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_rejected_subscription_is_forgotten_and_the_socket_stays(lives: dict[str, Client], name: str) -> None:
+    """The client keeps its socket until the server restarts, connects again, and never asks again; so do our users."""
+    client = lives[name]
+
+    assert (1, 1, 0) == (client.count("rejected"), client.count("subscribe"), client.count("connected"))
+    assert client.at("closed") - client.at("rejected") > 2.5 * SUBSCRIBE_AGAIN_S
+    assert client.at("opened", 1) > client.at("closed")
 
 
 def test_the_intervals_are_those_of_the_clients_own_code(node_modules: Path) -> None:

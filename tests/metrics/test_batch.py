@@ -132,7 +132,7 @@ def test_what_is_not_plain_is_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"version": 2}, "version 1"),
+        ({"version": 1}, "version 2"),
         ({"hists": None}, "'hists' must be a list"),
         ({"counts": [[1, "a", "b"]]}, "'counts' must be a list of 5"),
         ({"counts": [[1, "a", "b", "c", "many"]]}, "'counts' holds a str at place 4"),
@@ -140,6 +140,7 @@ def test_what_is_not_plain_is_refused() -> None:
         ({"closings": [[1]]}, "'closings' must be a list of 28"),
         ({"notes": [[1, "phase", "hold", "data"]]}, "'notes' holds a str at place 3"),
         ({"gauges": [["1", "a", "b", 2.0]]}, "'gauges' holds a str at place 0"),
+        ({"doubts": [["agent.send_message"]]}, "'doubts' must be a list of 29"),
     ],
 )
 def test_what_is_no_batch_is_refused(change: dict[str, Any], problem: str) -> None:

@@ -180,12 +180,15 @@ class Channel:
 
 
 def test_announcements_are_relayed_to_all_others():
-    """The worker that announced knows already."""
-    channel = Channel("a", "b", "c")
-    data = {"emissions": [[1]]}
-    listeners.on_announcement(SimpleNamespace(runner=channel), SimpleNamespace(data=data, node_id="b"))
+    """The worker that announced knows already; the keeper learns what decides doubts."""
+    channel, told = Channel("a", "b", "c"), []
+    data = {"emissions": [[b"00000001", 7]]}
+    run = SimpleNamespace(keeper=SimpleNamespace(announced=told.append))
+    environment = SimpleNamespace(runner=channel, cable_run=run)
+    listeners.on_announcement(environment, SimpleNamespace(data=data, node_id="b"))
 
     assert [(messages.ANNOUNCE, data, "a"), (messages.ANNOUNCE, data, "c")] == channel.sent
+    assert [[b"00000001", 7]] == told
 
 
 def test_batches_of_workers_are_kept(holding):

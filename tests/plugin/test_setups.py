@@ -57,13 +57,20 @@ def test_sent_identities_arrive_as_they_were(population):
         assert (hands[share], ensemble_of(whole, hands, share)) == setups.read(setup, 0)
 
 
-def test_many_identities_travel_in_small_messages():
-    """Below 100 KiB each, as all messages, so that heartbeats get through."""
-    whole = generate(Population(4000, 4000, 20))
-    setup, largest = arrived(setups.of_directory(COMMON, whole, 0, [(2000, 2000), (2000, 2000)]))
+@pytest.mark.parametrize("quotas", [[(5000, 5000)], [(2500, 2500), (2500, 2500)]], ids=["one worker", "two workers"])
+def test_ten_thousand_identities_travel_in_small_messages(quotas):
+    """Below 100 KiB each, as all messages, so that heartbeats get through; and everybody arrives, once."""
+    whole = generate(Population(5000, 5000, 20))
+    hands, sizes = [], []
+    for share in range(len(quotas)):
+        setup, largest = arrived(setups.of_directory(COMMON, whole, share, quotas))
+        hands.append(setups.read(setup, 0)[0])
+        sizes.append(largest)
 
-    assert largest < LIMIT_BYTES
-    assert 2000 == len(setups.read(setup, 0)[0].contacts)
+    assert max(sizes) < LIMIT_BYTES
+    assert sorted(a.user_id for hand in hands for a in hand.agents) == [a.user_id for a in whole.agents]
+    assert sorted(c.contact_id for hand in hands for c in hand.contacts) == [c.contact_id for c in whole.contacts]
+    assert set(hands[0].agents) <= set(whole.agents)
 
 
 def test_a_late_worker_simulates_unused_identities_and_has_no_part_in_the_plan():

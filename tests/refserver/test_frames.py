@@ -54,6 +54,7 @@ def test_a_frame_is_one_text_message(size: int) -> None:
     [
         (frames.WELCOME, '{"type":"welcome"}'),
         (frames.ping(1795352667), '{"type":"ping","message":1795352667}'),
+        (frames.rejection('{"a":1}'), '{"identifier":"{\\"a\\":1}","type":"reject_subscription"}'),
         (
             frames.confirmation('{"channel":"RoomChannel","pubsub_token":"contact-1-7"}'),
             '{"identifier":"{\\"channel\\":\\"RoomChannel\\",\\"pubsub_token\\":\\"contact-1-7\\"}",'

@@ -90,14 +90,18 @@ async def treat(socket: web.WebSocketResponse, request: web.Request, script: str
         await keep(tag, {"command": command["command"]})
         if command["command"] != "subscribe":
             continue
-        if script == "reject":
+        if script in ("reject", "reject-cut"):
             await socket.send_json({"type": "reject_subscription", "identifier": command["identifier"]})
-            continue
+            if script == "reject":
+                continue
         if script == "slow":
             await let_go[tag].wait()
-        if script != "mute":
+        if script not in ("mute", "reject-cut"):
             await socket.send_json({"type": "confirm_subscription", "identifier": command["identifier"]})
-        if script == "cut":
+        if script == "throw-out":
+            await let_go[tag].wait()
+            await socket.send_json({"type": "reject_subscription", "identifier": command["identifier"]})
+        if script in ("cut", "reject-cut"):
             await let_go[tag].wait()
             assert request.transport is not None
             request.transport.abort()

@@ -127,7 +127,19 @@ def test_who_must_let_go_connects_no_more(run_users, launch, directory, scripted
     assert 1 == sum("opened" in what for what in scripted.seen())
 
 
-@pytest.mark.parametrize(("script", "reconnect"), [("hang-up", "none"), ("reject", "immediate")])
+def test_who_was_rejected_comes_back_without_asking(run_users, launch, directory, scripted):
+    """When the socket that stayed is lost the client connects again, and the subscription stays forgotten."""
+    fleet = launch(scripted.host, directory, cable_path=scripted.cable("reject-cut"), reconnect="immediate")
+    run_users(fleet, SomeAgent, 1)
+    eventually(lambda: launch.total("cable.rejected"))
+    scripted.go()
+    eventually(lambda: launch.total("cable.connects") == 2)
+
+    assert (1, 1) == (launch.total("cable.rejected"), launch.total("cable.reconnects"))
+    assert 1 == sum(what.get("command") == "subscribe" for what in scripted.seen())
+
+
+@pytest.mark.parametrize(("script", "reconnect"), [("hang-up", "none"), ("unauthorized", "immediate")])
 def test_who_shall_not_come_back_stays_away(run_users, launch, directory, scripted, script, reconnect):
     """A policy that gives up, or a server that refuses for good, ends the user's tries; it stays planned."""
     fleet = launch(scripted.host, directory, cable_path=scripted.cable(script), reconnect=reconnect)

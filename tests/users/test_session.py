@@ -3,6 +3,8 @@
 import gevent
 import pytest
 
+from loadtest.cable.liveness import RECONNECT_POLICIES
+from loadtest.collect import EndCause
 from loadtest.directory import Agent, Contact
 from loadtest.users.session import Session
 from tests.users.conftest import eventually
@@ -150,12 +152,41 @@ def test_the_older_client_asks_once(launch, directory, scripted):
     assert 1 == subscribes(scripted)
 
 
-def test_a_rejected_subscription_is_not_tried_again(visit, launch):
-    """A server that rejects a subscription means it."""
-    outcome = visit("reject")
+@pytest.mark.parametrize("reconnect", RECONNECT_POLICIES)
+def test_a_rejected_subscription_is_forgotten_and_its_socket_stays(launch, directory, scripted, reconnect):
+    """As in the published clients nothing more is asked of the server, and nobody hangs up before the stay is over."""
+    guarantor_s = RECONNECT_POLICIES[reconnect].subscribe_again_s or 0.01
+    fleet = launch(scripted.host, directory, cable_path=scripted.cable("reject"), reconnect=reconnect)
 
-    assert ("rejected", False) == (outcome.ending, outcome.reconnect)
-    assert 1 == launch.total("cable.rejected")
+    outcome = agent_session(fleet).visit(2.5 * guarantor_s)
+
+    assert ("left", False, True) == (outcome.ending, outcome.confirmed, outcome.rejected)
+    assert (1, 1, 0) == (launch.total("cable.rejected"), subscribes(scripted), launch.total("cable.confirmed"))
+
+
+def test_a_socket_after_a_rejection_asks_for_nothing(launch, directory, scripted):
+    """The client has forgotten the subscription: on the next socket it says nothing at all."""
+    fleet = launch(scripted.host, directory, cable_path=scripted.cable("slow"))
+    session = Session(fleet, 0, fleet.collector.people.agents[0], forgotten=True)
+
+    outcome = session.visit(0.01)
+
+    assert ("left", False, True) == (outcome.ending, outcome.confirmed, outcome.rejected)
+    assert 0 == subscribes(scripted)
+
+
+def test_a_rejection_after_the_confirm_ends_the_subscription(launch, directory, scripted):
+    """Who is thrown out of its room hears nothing from then on, so that nothing counts as lost; its socket stays."""
+    fleet = launch(scripted.host, directory, cable_path=scripted.cable("throw-out"))
+    session = agent_session(fleet)
+    visiting = gevent.spawn(session.visit, None)
+    eventually(lambda: fleet.here())
+    scripted.go()
+    eventually(lambda: not fleet.here())
+
+    assert (1, 0, False) == (fleet.poller.connections, fleet.collector.connected_count, session.is_confirmed)
+    assert [EndCause.BY_PEER] == fleet.collector.epochs.cause[: len(fleet.collector.epochs)].tolist()
+    visiting.kill()
 
 
 def test_a_wrong_path_is_refused(launch, directory, server):

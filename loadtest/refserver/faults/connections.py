@@ -1,4 +1,4 @@
-"""Faults of connections: slow accepts, unconfirmed subscriptions, late and missing pings, sockets that are cut."""
+"""Faults of connections: slow accepts, subscriptions without a yes, late and missing pings, sockets that are cut."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FaultyConnections:
         self._memory = memory
         self._accepted = 0
         self._beats = 0
-        self._subscribed: Counter[str] = Counter()
+        self._subscribed: Counter[tuple[str, str]] = Counter()
         self._closing: set[asyncio.Task[None]] = set()
         self.connections: Callable[[], Iterable[Connection]] = tuple
         self.restart: Callable[[float], int] = lambda away_s: 0
@@ -66,14 +66,24 @@ class FaultyConnections:
 
     def confirms(self, subscription: Subscription) -> bool:
         """Whether a good subscription is confirmed; each of an identity's is judged anew."""
+        return not self._strikes("unconfirmed", subscription)
+
+    def rejects(self, subscription: Subscription) -> bool:
+        """Whether a good subscription is refused; each try is judged anew. Time begins with the first refusal too."""
+        if not self._strikes("rejected", subscription):
+            return False
+        self._schedule.begin()
+        return True
+
+    def _strikes(self, kind: str, subscription: Subscription) -> bool:
         receiver = receiver_name(subscription)
-        ordinal = self._subscribed[receiver]
-        self._subscribed[receiver] = ordinal + 1
-        term = self._plan.deciding("unconfirmed", subscription.role, self._schedule.at_s())
+        ordinal = self._subscribed[kind, receiver]
+        self._subscribed[kind, receiver] = ordinal + 1
+        term = self._plan.deciding(kind, subscription.role, self._schedule.at_s())
         if term is None or not self._plan.happens(term, receiver, ordinal):
-            return True
-        self._tell("unconfirmed", subscription)
-        return False
+            return False
+        self._tell(kind, subscription)
+        return True
 
     def confirmed(self, subscription: Subscription) -> None:
         """A subscription was confirmed: with the first one time begins."""

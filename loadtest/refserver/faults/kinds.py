@@ -94,6 +94,7 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "unconfirmed", "share", "roles", "span", "a subscription is neither confirmed nor refused", "unconfirmed=5%"
         ),
+        Kind("rejected", "share", "roles", "span", "a subscription is refused in so many words", "rejected=5%"),
         Kind(
             "cut",
             "share",

@@ -1,6 +1,6 @@
 // One connection of the official client, @rails/actioncable, under Node, and everything that becomes of it.
 //
-// The first argument is JSON: {"url": ..., "parameters": identifier parameters}.
+// The first argument is JSON: {"url": ..., "parameters": identifier parameters, "package": which published client}.
 // On standard output each line is JSON: {"at": seconds, "what": ...}, where what is "opened", "closed" (the socket),
 // "connected", "disconnected" (with "again": whether the client will try), "rejected", "received" (with "event"),
 // or "subscribe" for each subscribe command it sends. The end of standard input is the end.
@@ -11,8 +11,10 @@ globalThis.addEventListener ??= () => {};
 globalThis.removeEventListener ??= () => {};
 globalThis.document ??= { visibilityState: "visible" };
 
-const { adapters, createConsumer } = await import("@rails/actioncable").then((module) => module.default ?? module);
-const { url, parameters } = JSON.parse(process.argv[2]);
+globalThis.self ??= globalThis; // what a browser calls itself
+
+const { url, parameters, package: name } = JSON.parse(process.argv[2]);
+const { adapters, createConsumer } = await import(name).then((module) => module.default ?? module);
 const began = Date.now();
 
 function tell(what, more = {}) {

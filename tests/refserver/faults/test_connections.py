@@ -69,6 +69,25 @@ def test_a_subscription_without_confirmation_hears_nothing() -> None:
     ]
 
 
+def test_a_rejected_subscription_is_forgotten_and_the_socket_stays() -> None:
+    """The refusal names the identifier, each further try is judged, nothing is heard, and pings come."""
+
+    async def scenario(site: Site) -> list[Any]:
+        ear = await subscribed(site, MEMBER)
+        await ear.command("subscribe", identifier=ear.name)
+        await ear.beat()
+        texts = [await ear.receive(), await ear.receive()]
+        site.server.cable.ping_all()
+        return [*((text["type"], text["identifier"] == ear.name) for text in texts), (await ear.receive())["type"]]
+
+    seen, truth = with_faults("rejected[agent]=100%", scenario)
+
+    assert [("reject_subscription", True)] * 2 + ["ping"] == seen
+    assert [("rejected", "agent:2", "agent", 1)] * 2 == [
+        (line.kind, line.receiver, line.role, line.account) for line in truth.lines
+    ]
+
+
 def test_each_try_to_subscribe_is_judged_anew() -> None:
     """An identity that was left unconfirmed may be confirmed on its next connection; the same in every run."""
 
