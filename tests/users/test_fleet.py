@@ -1,11 +1,13 @@
 """A process's users together: a whole small run against the reference server, and what users share."""
 
 import gc
+import inspect
 
 import gevent
 import pytest
 
 from loadtest.errors import TransportError
+from loadtest.users.fleet import Fleet
 from loadtest.users.session import Session
 from tests.users.conftest import POPULATION, eventually
 
@@ -144,6 +146,16 @@ def test_the_hold_waits_until_the_ramp_is_out_of_collections(connected):
     frozen = gc.get_freeze_count()
 
     assert (True, True) == (connected.all_there, frozen > 0)
+
+
+def test_the_search_for_who_stops_a_run_is_done_before_its_end(monkeypatch):
+    """Locust asks for the stack when it is stopped; the modules' files are known by then."""
+    monkeypatch.setattr(inspect, "modulesbyfile", {})
+    monkeypatch.setattr(inspect, "_filesbymodname", {})
+    Fleet.settle()
+    gc.unfreeze()
+
+    assert "loadtest.users.fleet" in inspect.modulesbyfile.values()
 
 
 def test_settled_objects_are_left_alone_by_collections(launch, directory, server):
