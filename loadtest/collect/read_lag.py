@@ -6,6 +6,9 @@ lag is in them, and it is this process's. A window whose 99th percentile of the 
 the 99th percentile of its latencies is marked as untrusted. Fewer than a hundred reads have no 99th percentile, and
 fewer than three late ones are a hiccup: they mark nothing (lateness and loop lag watch over small loads).
 
+A ping is no delivery: a server sends one to every socket at once, so the last of a thousand is read some 6 ms after
+it came however idle this process is. A message among them is late by its own lag, which counts; theirs does not.
+
 Latencies of a window keep coming until its deliveries' deadline is over, so a window with lags above 5 ms waits for
 them before it is judged.
 """
@@ -52,6 +55,7 @@ class ReadLagLog:
         # plain buffers, emptied once a tick: (read at, lag), and for reads of several messages how many there were
         self._exact = (array("q"), array("q"))
         self._least = (array("q"), array("q"), array("q"))
+        self._pings = array("q")  # when they were read
         self._lags: dict[int, Histogram] = {}
         self._latencies: dict[int, Histogram] = {}
 
@@ -60,6 +64,10 @@ class ReadLagLog:
         at, lags = self._exact
         at.append(read_ns)
         lags.append(lag_ns)
+
+    def pinged(self, read_ns: int) -> None:
+        """The message that is read at this monotonic time is a ping."""
+        self._pings.append(read_ns)
 
     def at_least(self, frames: int, read_ns: int, lag_ns: int) -> None:
         """A read held so many messages, the newest of which the kernel had held for ``lag_ns``; the others longer."""
@@ -77,11 +85,13 @@ class ReadLagLog:
                 are lower bounds, and breaches; its latencies are those that this tick has settled.
             final: nothing follows, so judge all.
         """
-        exact, least = self._exact, self._least
+        (read_ns, lags_ns), least, pings = self._exact, self._least, self._pings
         self._exact = (array("q"), array("q"))
         self._least = (array("q"), array("q"), array("q"))
-        self._bin(*exact, None, batch)
-        self._bin(*least, batch)
+        self._pings = array("q")
+        told = ~np.isin(_numbers(read_ns), _numbers(pings))
+        self._bin(_numbers(read_ns)[told], _numbers(lags_ns)[told], None, batch)
+        self._bin(_numbers(least[0]), _numbers(least[1]), _numbers(least[2]), batch)
         for (window, metric, _, _), hist in batch.hists.items():
             if metric == "fanout" and now_window - window <= self._patience:
                 self._latencies.setdefault(window, Histogram()).merge(hist)
@@ -91,13 +101,15 @@ class ReadLagLog:
         for window in [w for w in self._latencies if final or (w < now_window and w not in self._lags)]:
             del self._latencies[window]
 
-    def _bin(self, at: array[int], lags: array[int], counts: array[int] | None, batch: Batch) -> None:
-        if not at:
+    def _bin(
+        self, at: NDArray[np.int64], lags: NDArray[np.int64], counts: NDArray[np.int64] | None, batch: Batch
+    ) -> None:
+        if not len(at):
             return
-        windows = (_numbers(at) + self._clock.wall_ns(0)) // self._window_ns
-        lags_us = _numbers(lags) // NS_PER_US
+        windows = (at + self._clock.wall_ns(0)) // self._window_ns
+        lags_us = lags // NS_PER_US
         if counts is not None:
-            windows, lags_us = (np.repeat(values, _numbers(counts)) for values in (windows, lags_us))
+            windows, lags_us = (np.repeat(values, counts) for values in (windows, lags_us))
         for window in np.unique(windows).tolist():
             values = lags_us[windows == window]
             batch.hist(window, "read_lag").record_many(values)

@@ -173,6 +173,8 @@ class Receiver:
             self._heard_ns = arrival_ns
             self._event_frame(data[start:end], arrival_ns, end - start, lag_ns)
         elif data.startswith(_PING, start):
+            if lag_ns >= 0:
+                self.collector.read_lags.pinged(arrival_ns)
             self.collector.pinged(self.role, arrival_ns, self.cable.pinged(arrival_ns))
         else:
             self._protocol_frame(data[start:end], arrival_ns)
@@ -221,6 +223,7 @@ class Receiver:
                 collector.count("cable.early_dropped", "", self.role)
             return
         if isinstance(event, Pinged):
+            collector.read_lags.pinged(at_ns)
             collector.pinged(self.role, at_ns, event.gap_ns)
             return
         if isinstance(event, ProtocolFault):

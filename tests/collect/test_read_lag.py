@@ -55,6 +55,22 @@ def test_lags_are_binned_where_they_were_read():
     assert batch.counts == {(log.first, "generator.read_bounds", "", ""): 3}
 
 
+def test_a_ping_is_no_delivery():
+    """A thousand sockets are pinged at once, so the last are read late: that marks nothing and is in no figure."""
+    log = Log()
+    log.read(1.0, times=200)
+    for _ in range(1000):
+        log.clock.advance(1e-5)
+        log.read(OVER_MS)
+        log.log.pinged(log.clock.now_ns())
+    log.clock.advance(1)
+    batch = log.flush(final=True)
+    (hist,) = batch.hists.values()
+
+    assert [] == log.marked
+    assert (200, 1000) == (hist.n, hist.max_us)
+
+
 @pytest.mark.parametrize(
     ("late", "others", "marks"), [(2, 98, False), (3, 97, True), (3, 96, False), (50, 49, False), (3, 500, False)]
 )
