@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 
 from loadtest.collect.people import ROLES, People
-from loadtest.collect.subjects import read_subject, subject_of
+from loadtest.collect.subjects import events_by_state, read_subject, subject_of
 from loadtest.contract import Checker, DialectName, Recipient, Sampler, evidence
 from loadtest.contract.glance import is_suspect, read_place
 from loadtest.contract.versions import written
@@ -29,6 +29,9 @@ _LONGEST_NAME = 64
 _FURTHER_NAMES = "further names"
 #: fields that make a message, wherever it stands in a payload, none for a contact (2 is an activity message)
 _NOT_FOR_CONTACTS = (b'"private":true', b'"private": true', b'"message_type":2,', b'"message_type": 2,')
+
+#: violations by which a frame has reached somebody who must not see it
+_ASTRAY = frozenset({"wrong_audience", "wrong_account"})
 
 _decode = msgspec.json.Decoder().decode
 
@@ -66,6 +69,7 @@ class Checks:
         self.cell = self._sampler.cell
         self.may_receive = self._checker.may_receive
         self.events = self._checker.events
+        self._by_state = events_by_state(dialect)
         #: by role, the events that only some versions send to it: they may come, and are worth a warning
         self.tolerated: Mapping[str, frozenset[str]] = {
             role: frozenset(event for event in self.events if self._checker.tolerates(event, role)) for role in ROLES
@@ -110,30 +114,33 @@ class Checks:
         try:
             place = read_place(data)
         except msgspec.MsgspecError:
-            return read_subject(event, data), True
+            return read_subject(event, data, by_state=event in self._by_state), True
         suspect = is_suspect(self.events[event], place, recipient)
         if not suspect and recipient.role == "contact":
             text = bytes(data)
             suspect = any(field in text for field in _NOT_FOR_CONTACTS)
-        return subject_of(event, place), suspect
+        return subject_of(event, place, by_state=event in self._by_state), suspect
 
-    def check(self, text: bytes, recipient: Recipient) -> None:
-        """Hold a whole frame against the contract."""
+    def check(self, text: bytes, recipient: Recipient) -> bool:
+        """Hold a whole frame against the contract; returns whether it is in the wrong hands."""
         try:
             frame = _decode(text)
         except (msgspec.MsgspecError, RecursionError):
-            return  # not JSON: the protocol's business, and counted there
+            return False  # not JSON: the protocol's business, and counted there
         message = frame.get("message") if isinstance(frame, dict) else None
         event = message.get("event") if isinstance(message, dict) else None
         role = recipient.role
         self._checked[event if isinstance(event, str) and event in self.events else "", role] += 1
+        astray = False
         for violation in self._checker.check_frame(frame, recipient):
             kind, its_event = violation.kind, violation.event
+            astray |= kind in _ASTRAY
             self._books.count("contract.violation", kind, role)
             self._books.count(f"contract.violated.{kind}", its_event, role)
             if self._keeps("violation", kind, EVIDENCE_PER_KIND):
                 data = {"kind": kind, "event": its_event, "role": role, "frame": evidence(frame)}
                 self._books.note("violation", str(violation), data)
+        return astray
 
     def unknown(self, event: str, text: bytes, role: str) -> None:
         """Count an event that the contract does not know, and keep the first frames of each name."""

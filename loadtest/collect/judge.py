@@ -97,7 +97,8 @@ class Judge:
 
     def required_of(self, action: Action) -> NDArray[np.int64]:
         """Who must see an emission, by identity number."""
-        return self._audience(self._certain[action.event], action)
+        spec = self._certain.get(action.event)  # none in the oldest version of a dialect, which promises nothing then
+        return np.empty(0, dtype=np.int64) if spec is None else self._audience(spec, action)
 
     def allowed_of(self, action: Action) -> NDArray[np.int64]:
         """Who may see an emission in some version of the dialect, by identity number."""
@@ -156,8 +157,8 @@ class Judge:
         void = entry.status == "void"
         unheard = not len(seen.epochs) and not entry.heard and entry.is_doubtful
         none = unheard and self._alone  # nobody got it: not emitted
-        doubts = [] if unheard and not none and not void else None
-        if entry.own and (void or (none and entry.status == "uncertain")):
+        doubts: list[Doubt] | None = [] if unheard and not none and not void else None
+        if entry.own and not action.perhaps and (void or (none and entry.status == "uncertain")):
             batch.add(window, "emission.void" if void else "emission.uncertain", action.call)
         nobody = np.empty(0, dtype=np.int64)
         required = nobody if none else entry.required.astype(np.int64)
@@ -207,7 +208,7 @@ class Judge:
                 if doubts is None:
                     batch.closings.append(closing)
                 else:
-                    doubts.append(Doubt(action.call, closing))
+                    doubts.append(Doubt("" if action.perhaps else action.call, closing))
         if entry.overflow:
             batch.add(window, "generator.overflow", value=entry.overflow)
             entry.overflow = 0

@@ -332,8 +332,14 @@ class Receiver:
                 if key is not None and name in collector.tracked:
                     collector.tick(key, self.epoch, arrival_ns, lag_ns)
                 elif key is not None and name in collector.counted:
-                    state = read_state(name, message.data)
-                    collector.ledger.tallies.tick(key, self.epoch, arrival_ns, state)
+                    state, tallies = read_state(name, message.data), collector.ledger.tallies
+                    if suspicious:  # a tally cannot tell whose a frame is: what is in the wrong hands its content tells
+                        if checks.check(text, recipient):
+                            tallies.astray(key, self.epoch, arrival_ns)
+                        else:
+                            tallies.tick(key, self.epoch, arrival_ns, state)
+                        return
+                    tallies.tick(key, self.epoch, arrival_ns, state)
         except msgspec.MsgspecError:
             suspicious = True
         if suspicious or self._wants(name, self.role):

@@ -159,6 +159,7 @@ class Tallies:
         #: by subject, what may follow from actions of the last deadline: when written, how many frames
         self._allowed: dict[bytes, deque[tuple[int, int | None]]] = {}
         self._early: deque[tuple[int, bytes, int, str | None]] = deque()
+        self._astray: list[tuple[bytes, int, int]] = []
         #: for other workers, to be taken by whoever sends them
         self.news: list[list[Any]] = []
 
@@ -268,6 +269,10 @@ class Tallies:
         tally.counts[epoch] = tally.counts.get(epoch, 0) + 1
         tally.shown[epoch] = state
 
+    def astray(self, key: bytes, epoch: int, at_ns: int) -> None:
+        """An epoch received a frame that by what it says is not for it: a leak, whichever action it is of."""
+        self._astray.append((key, epoch, at_ns))
+
     # -- judging -----------------------------------------------------------------------------------------------------
 
     def judging(self, now_ns: int, batch: Batch, *, final: bool = False) -> Iterator[None]:
@@ -292,6 +297,7 @@ class Tallies:
             self._take_late(tally, tally.first, batch)
             if final or not tally.missing or tally.kept_until_ns <= now_ns:
                 self._closed.pop(key, None)
+        self._write_astray(batch)
         before_ns = now_ns - self._deadline_ns
         for key, allowed in list(self._allowed.items()):
             while allowed and allowed[0][0] <= before_ns:
@@ -325,7 +331,7 @@ class Tallies:
                     tally.missing[epoch] = tally.least - came
         for epoch, count in tally.counts.items():
             if int(self._epochs.identity[epoch]) not in allowed:
-                add(epoch, "leaked")
+                add(epoch, "leaked", count)
             elif tally.most is not None and count > tally.most:
                 add(epoch, "duplicated", count - tally.most)
         for identity in self._epochs.count_without(self._judge.required_of(first.action), tally.since_ns).tolist():
@@ -351,6 +357,29 @@ class Tallies:
                     del tally.missing[epoch]
         tally.counts.clear()
         self._write(first, balance, batch)
+
+    def _write_astray(self, batch: Batch) -> None:
+        astray, self._astray = self._astray, []
+        for key, epoch, at_ns in astray:
+            event, account, subject, _ = key.decode().split("|")
+            contact = event.startswith("contact.")
+            action = Action(
+                event=event,
+                call="",
+                account_id=int(account),
+                inbox_id=0,
+                conversation_id=0 if contact else int(subject),
+                contact_id=int(subject) if contact else 0,
+                actor_role="",
+                actor_id=0,
+                private=False,
+                due_ns=at_ns,
+                dispatched_ns=at_ns,
+            )
+            role = ROLES[int(self._people.role[self._epochs.identity[epoch]])]
+            batch.add(self._judge.window_at(at_ns), "delivery.leaked", event, role)
+            at_us = self._clock.wall_ns(at_ns) // NS_PER_US
+            batch.closings.append(self._judge.closing_of(key, action, at_us, role, leaked=1))
 
     def _write(self, first: Part, balance: dict[str, dict[str, int]], batch: Batch, emitted: int = 0) -> None:
         window = self._judge.window_of_us(first.due_us)

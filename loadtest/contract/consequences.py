@@ -164,7 +164,8 @@ CAUSES: Mapping[str, Cause] = MappingProxyType(
             Cause(
                 "contact.update_message",
                 (
-                    _always("message.updated", None),
+                    _always("message.updated", span=Span(until=NEWEST_READ)),
+                    _always("message.updated", None, when="it is read as well, which tells of it too"),
                     _perhaps("contact.updated", 2, when="the form told the contact's e-mail address"),
                     _perhaps("conversation.contact_changed", None, when="another contact has that address"),
                     _perhaps("contact.merged", when="another contact has that address", span=_NEW),
@@ -236,7 +237,7 @@ CAUSES: Mapping[str, Cause] = MappingProxyType(
                 "agent.merge_contacts",
                 (
                     _always("conversation.contact_changed", per="conversation of the contact that goes"),
-                    _perhaps("contact.updated", None, when="the contact that stays takes over attributes"),
+                    _perhaps("contact.updated", when="the contact that stays takes over attributes"),
                     _always("contact.merged", span=_NEW),
                     _always("contact.deleted", span=_NEW),
                 ),

@@ -49,6 +49,7 @@ class Place(_Conversation):
         conversation: the conversation, for typing.
         user: who types.
         sender: who wrote a message.
+        status: of the conversation, or whatever an event calls so.
     """
 
     account_id: int | None = None
@@ -56,6 +57,7 @@ class Place(_Conversation):
     conversation: _Conversation | None = None
     user: _Person | None = None
     sender: _Person | None = None
+    status: Any = None
 
 
 _decode = msgspec.json.Decoder(Place).decode

@@ -83,7 +83,7 @@ class Doubts:
                 return
             del self._waiting[emission]
             for doubt in doubts:
-                if doubt.closing.emitted and doubt.closing.status == "uncertain":
+                if doubt.call and doubt.closing.emitted and doubt.closing.status == "uncertain":
                     into.add(self._window(doubt), "emission.uncertain", doubt.call)
 
     def _count(self, doubt: Doubt, into: Batch) -> None:

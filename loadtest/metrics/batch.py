@@ -98,7 +98,7 @@ class Doubt:
     nothing cannot tell, so it says what it would have to say, and the process that hears all of them decides.
 
     Attributes:
-        call: the REST call that may have emitted.
+        call: the REST call that may have emitted; empty for an event that only perhaps follows from its call.
         closing: the account, of somebody who received nothing.
     """
 

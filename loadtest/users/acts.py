@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 from loadtest import api
 from loadtest.clock import NS_PER_US, Clock
 from loadtest.collect import Action, Collector, Entry, emission_key, write_mark
-from loadtest.collect.subjects import MARKED, actor_name, subject_key
+from loadtest.collect.subjects import MARKED, actor_name, events_by_state, subject_key
 from loadtest.collect.tallies import Part
 from loadtest.contract import EVENTS, Consequence, consequences
 from loadtest.directory import Agent, Contact
@@ -46,7 +46,9 @@ _SHOWN: Mapping[State, str] = {
     "team": "team.changed",
 }
 #: events that perhaps follow and are awaited: each names a subject that nothing else of ours is likely to use
-_AWAITED_PERHAPS = frozenset({"contact.updated"})
+_AWAITED_PERHAPS = frozenset({"contact.updated", "contact.merged", "contact.deleted"})
+_STATUS = "conversation.status_changed"
+_FIRST_REPLY = "first.reply.created"
 
 
 class Crew(Protocol):
@@ -93,7 +95,7 @@ class Acts:
     abilities: Abilities = field(init=False)
     teams: dict[int, Sequence[int]] = field(default_factory=dict)
     _sequence: count[int] = field(default_factory=count)
-    _bases: dict[int, int] = field(default_factory=dict)
+    _bases: dict[int, list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.abilities = Abilities(self.crew.collector.note)
@@ -139,15 +141,68 @@ class Acts:
             )
         else:
             call = api.contact_send_message(actor, conversation.number, content, echo_id)
-        entry = self.crew.collector.ledger.open(
-            key.encode("ascii"), self._action(MARKED, call, conversation, actor, moment, private=private)
-        )
-        choice = ("private" if private else "public") if isinstance(actor, Agent) else ""
-        parts = self._parts(call, conversation, actor, moment, choice=choice)
-        reply = self._perform(call, [entry], conversation, moment, parts=parts)
-        if actor is contact and outcome(reply) == "ok" and conversation.state.get("status") == "resolved":
-            conversation.state["status"] = "open"  # a contact's message reopens what was resolved
+        ledger = self.crew.collector.ledger
+        entries = [
+            ledger.open(key.encode("ascii"), self._action(MARKED, call, conversation, actor, moment, private=private))
+        ]
+        reopens = actor is contact and conversation.state.get("status") == "resolved"
+        reopens &= "status" not in conversation.in_doubt
+        choice, state, bind = "", None, None
+        if reopens:  # a contact's message reopens what was resolved, and the first of several does
+            conversation.state["status"] = "open"
+            conversation.in_doubt.add("status")
+            state = (_STATUS, "open")
+            entries += self._reopened(call, conversation, actor, moment)
+        if isinstance(actor, Agent):
+            choice = "private" if private else "public"
+            if not private and not conversation.answered:
+                bind = self._first_reply(call, conversation, actor, moment, entries)
+        parts = self._parts(call, conversation, actor, moment, choice=choice, state=state)
+        reply = self._perform(call, entries, conversation, moment, bind, parts)
+        if reopens and (status := outcome(reply)) != "uncertain":
+            conversation.in_doubt.discard("status")
+            if status == "void":
+                conversation.state["status"] = "resolved"
         return reply
+
+    def _reopened(self, call: api.Call, where: Conversation, actor: Agent | Contact, moment: Moment) -> Sequence[Entry]:
+        """The entry of the change of status that follows from a contact's message in a resolved conversation."""
+        if _STATUS not in self.crew.collector.tracked:
+            return ()
+        follow = _Follow(_STATUS, self._status_key(where, "open"))
+        entry = self._open(follow, call, where, actor, moment)
+        return () if entry is None else (entry,)
+
+    def _status_key(self, where: Conversation, status: str) -> bytes:
+        by_state = _STATUS in events_by_state(self.crew.collector.settings.dialect)
+        return subject_key(_STATUS, where.contact.account_id, where.number, status if by_state else "")
+
+    def _first_reply(
+        self, call: api.Call, where: Conversation, actor: Agent, moment: Moment, entries: list[Entry]
+    ) -> Callable[[bytes], None] | None:
+        """Await the event of a conversation's first public answer, which perhaps follows; None where there is none.
+
+        Its subject is the message, whose id the call's answer names. Whether other people answered before nobody here
+        knows; once somebody of the run did it does not follow any more.
+        """
+        where.answered = True
+        if _FIRST_REPLY not in self.crew.collector.tracked:
+            return None
+        entry = self._open(_Follow(_FIRST_REPLY, b"", perhaps=True), call, where, actor, moment)
+        assert entry is not None
+        entries.append(entry)
+        account_id, ledger = where.contact.account_id, self.crew.collector.ledger
+
+        def bind(body: bytes) -> None:
+            try:
+                number = api.parse_created(body).id
+            except ValueError:  # the message itself is known by its mark
+                entries.remove(entry)
+                ledger.responded(entry, self.crew.clock.now_ns(), "void")
+            else:
+                ledger.bind(entry, subject_key(_FIRST_REPLY, account_id, number))
+
+        return bind
 
     def typing(self, conversation: Conversation, actor: Agent | Contact, moment: Moment, *, on: bool) -> bool:
         """The actor starts or stops typing; returns whether the subject was free."""
@@ -273,6 +328,10 @@ class Acts:
         where, agent = scene.conversation, scene.agent
         if what in where.in_doubt or where.state.get(what) == value:
             return False
+        if what == "status" and value == "resolved":  # a message may reopen it at any moment
+            now_ns = self.crew.clock.now_ns()
+            if not self.crew.collector.ledger.is_free(self._status_key(where, "open"), now_ns):
+                return False
         account_id, number = where.contact.account_id, where.number
         match what:
             case "status":
@@ -327,16 +386,27 @@ class Acts:
         self.crew.collector.note(creations.NOTE, "", data)
 
     def _merge(self, scene: Scene, moment: Moment) -> bool:
-        """Merge the contact made for it into another of the run's own; the first one made becomes that other."""
+        """Merge the contact made for it into another of the run's own; where none is free it becomes such a one.
+
+        One is free as soon as the events about it can be told from those of the merge before.
+        """
         created = scene.created
         if created is None or scene.opened is None:
             return False
-        base = self._bases.setdefault(created.account_id, created.contact_id)
-        if base == created.contact_id:
+        bases = self._bases.setdefault(created.account_id, [])
+        base = next((one for one in bases if self._is_quiet(created.account_id, one)), None)
+        if base is None:
+            bases.append(created.contact_id)
             return True
         call = api.agent_merge_contacts(scene.agent, created.account_id, base, created.contact_id)
         place = Conversation(created, -1, scene.opened)
         return self._emit(call, place, scene.agent, moment, contact_id=base) is not None
+
+    def _is_quiet(self, account_id: int, contact_id: int) -> bool:
+        """Whether the next event about a contact can be told from those before."""
+        ledger, now_ns = self.crew.collector.ledger, self.crew.clock.now_ns()
+        told = ("contact.updated", "contact.merged")
+        return all(ledger.is_free(subject_key(event, account_id, contact_id), now_ns) for event in told)
 
     # -- emitting ----------------------------------------------------------------------------------------------------
 
@@ -360,10 +430,10 @@ class Acts:
         follows = [
             follow
             for one in consequences(call.endpoint.name, collector.settings.dialect, choice=choice)
-            if (follow := self._follow(one, where, actor, message_id, contact_id)) is not None
+            if (follow := self._follow(one, where, actor, message_id, contact_id, state)) is not None
         ]
         now_ns = self.crew.clock.now_ns()
-        if not all(collector.ledger.is_free(f.key, now_ns) for f in follows if not f.perhaps):
+        if not all(collector.ledger.is_free(f.key, now_ns) for f in follows):
             return None
         entries = [self._open(f, call, where, actor, moment) for f in follows]
         ids = {"message_id": message_id, "contact_id": contact_id}
@@ -393,7 +463,8 @@ class Acts:
                 key = subject_key(one.event, where.contact.account_id, number)
                 action = self._action(one.event, call, where, actor, moment)
                 shown = state[1] if state is not None and state[0] == one.event else None
-                parts.append(collector.ledger.tallies.begin(key, action, one.least, one.most, shown))
+                least = one.least if shown is None else max(1, one.least)  # that it changes is known
+                parts.append(collector.ledger.tallies.begin(key, action, least, one.most, shown))
         return parts
 
     @staticmethod
@@ -401,11 +472,19 @@ class Acts:
         """The id that frames of an event name as what they are about; 0 where it is not known."""
         subject = "conversation" if one.spec is None else one.spec.subject
         if subject == "contact":
+            if one.event == "contact.deleted":  # of two that are merged, the one that goes
+                return where.contact.contact_id
             return contact_id or where.contact.contact_id
         return message_id if subject == "message" else where.number
 
     def _follow(
-        self, one: Consequence, where: Conversation, actor: Agent | Contact, message_id: int, contact_id: int
+        self,
+        one: Consequence,
+        where: Conversation,
+        actor: Agent | Contact,
+        message_id: int,
+        contact_id: int,
+        state: tuple[str, str] | None,
     ) -> _Follow | None:
         """The key under which an event of a call is awaited; None where it is not."""
         perhaps = one.certainty == "perhaps"
@@ -415,6 +494,12 @@ class Acts:
         number = self._subject_id(one, where, message_id, contact_id)
         if not number:
             return None
+        if (
+            state is not None
+            and state[0] == one.event
+            and one.event in events_by_state(self.crew.collector.settings.dialect)
+        ):
+            who = state[1]
         key = subject_key(one.event, where.contact.account_id, number, who)
         return _Follow(one.event, key, perhaps, one.most or _UNBOUNDED)
 

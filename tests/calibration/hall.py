@@ -15,7 +15,7 @@ from loadtest.api import Call
 from loadtest.cable import CableConnection
 from loadtest.clock import NS_PER_S, SystemClock
 from loadtest.collect import Action, Collector, CollectorSettings, Entry, Receiver, emission_key, write_mark
-from loadtest.collect.subjects import MARKED, actor_name, subject_key
+from loadtest.collect.subjects import MARKED, actor_name, events_by_state, subject_key
 from loadtest.contract import EVENTS, consequences
 from loadtest.directory import Agent, Contact
 from loadtest.metrics import Batch
@@ -30,6 +30,7 @@ DEADLINE_S = 10.0
 RUN = "calibr"
 _DONE = '{"type":"that is all"}'
 #: what a ledger may say that is no fault
+_AWAITED = frozenset({"contact.updated", "contact.merged", "contact.deleted", "first.reply.created"})
 _FINE = frozenset({"emitted", "expected", "delivered", "received", "bytes"})
 
 
@@ -251,6 +252,9 @@ class Hall:
                 books.ledger.written(entry, written_ns)
             if cause.bind is not None:
                 books.ledger.bind(entries[0][0], subject_key(entries[0][1], 1, cause.bind(body)))
+            for entry, event in entries:
+                if event == "first.reply.created":
+                    books.ledger.bind(entry, subject_key(event, 1, api.parse_created(body).id))
             for entry, _ in entries:
                 books.ledger.responded(entry, clock.now_ns(), "ok")
         for name in (actor, *(name for name in self.ears if name != actor)):
@@ -299,7 +303,7 @@ def _opened(books: Collector, cause: Cause, call: Call, now_ns: int) -> list[tup
         if not marked and one.event not in books.tracked:
             continue
         perhaps = one.certainty == "perhaps"
-        if perhaps and one.event != "contact.updated":
+        if perhaps and one.event not in _AWAITED:
             continue
         action = Action(
             event=one.event,
@@ -317,16 +321,22 @@ def _opened(books: Collector, cause: Cause, call: Call, now_ns: int) -> list[tup
             most=1 if marked else one.most or 255,
             spared=books.people.spared(one.event, role, 1, actor_id),
         )
-        subject = EVENTS[one.event].subject
+        subject = (one.spec or EVENTS[one.event]).subject
         if marked:
             entry: Entry | None = books.ledger.open(emission_key(1, cause.message_id).encode(), action)
+        elif one.event == "first.reply.created":
+            entry = books.ledger.open_unbound(action)
         elif cause.bind is not None:
             if perhaps:
                 continue
             entry = books.ledger.open_unbound(action)
         else:
             number, name = cause.number, ""
-            if subject == "contact":
+            if one.event == "contact.deleted":
+                number = cause.contact.contact_id
+            elif one.event in events_by_state(books.settings.dialect):
+                name = "resolved"
+            elif subject == "contact":
                 number = cause.contact_id or cause.contact.contact_id
             elif subject == "message":
                 number = cause.message_id

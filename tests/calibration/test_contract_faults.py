@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.collect.subjects import MARKED, tracked_events
+from loadtest.collect.subjects import MARKED, events_by_state, tracked_events
 from loadtest.contract import EVENTS
 from loadtest.refserver.rooms import Broadcast, Subscription, deliver_now
 from tests.calibration.hall import Found, Hall, Person, data_of, in_hall, misdirected, send_data
@@ -140,7 +140,7 @@ def test_one_socket_too_many(event: str, dialect: str) -> None:
     expected = {
         name: (
             {(kind, event, role_of(name)): 1 for kind in kinds},
-            {("leaked", event, role_of(name)): 1} if accounted(event, dialect) else {},
+            {("leaked", event, role_of(name)): 1} if event != PRESENCE else {},
         )
         for name, kinds in intruders.items()
     }
@@ -283,6 +283,9 @@ def test_every_field_dropped_or_retyped(event: str, dialect: str) -> None:
             ledger: Counter[tuple[str, str, str]] = Counter()
             if accounted(event, dialect) or event == PRESENCE:
                 ledger.update(("lost", event, role) for fault, role in faults if fault.unmatched)
+            if event in events_by_state(dialect):  # one that shows another state is another's
+                others = [role for fault, role in faults if fault.path == ("status",)]
+                ledger.update((column, event, role) for role in others for column in ("lost", "foreign"))
             if event == MARKED:  # a text without our mark might be anybody's
                 ledger.update(("foreign", event, role) for fault, role in faults if fault.unmarked)
             if (details, dict(ledger)) != (found.details, found.ledger):

@@ -184,12 +184,12 @@ def test_who_ended_is_charged_as_cut(cause, column):
 
 
 def test_the_wrong_hands_are_a_leak():
-    """However many frames they got."""
+    """Each frame they got is one, since several actions of a tally may have leaked."""
     desk = Desk(people=(BOB, DAN))
     desk.act()
     desk.frames(BOB, DAN, DAN)
 
-    assert 1 == desk.judge()["leaked", "agent"]
+    assert 2 == desk.judge()["leaked", "agent"]
 
 
 def test_what_comes_after_the_deadline_is_late():

@@ -65,7 +65,9 @@ def crew_for():
     def make(url, connections=64, timeout_s=60.0):
         clock, settings = SystemClock(), FleetSettings("abc123", rest_connections=connections)
         rest = RestClient(url, connections=connections, timeout_s=timeout_s)
-        crews.append(Crew(clock, Collector(DIRECTORY, clock, CollectorSettings("abc123")), rest, settings))
+        crews.append(
+            Crew(clock, Collector(DIRECTORY, clock, CollectorSettings("abc123", dialect="seed")), rest, settings)
+        )
         return crews[-1]
 
     yield make
