@@ -1,11 +1,11 @@
 """What a second worker brings, what workers cost the master, and where that ends.
 
-    python -m tests.bench.scale [--workers 1 2] [--rates 20 40 80] [--agents 200] [--members 100] [--hold 15]
+    python -m tests.bench.scale [--workers 1 2] [--rates 10 40] [--agents 200] [--members 40] [--hold 10]
 
-For each number of workers the message rate is raised step by step; the best step whose run is valid counts. The master's
-CPU and the bytes between it and its workers (counted by a relay on the way) are given per worker and second. The
-embedded server needs a core of its own, and so does every worker: with fewer cores the ratio tells of the machine.
-Every load is bounded by its run time.
+For each number of workers the message rate is raised step by step; the best step whose run is valid counts.
+The master's CPU and the bytes between it and its workers (counted by a relay on the way) are given per worker and
+second. The embedded server needs a core of its own, and so does every worker: with fewer cores the ratio tells of the
+machine. Every load is bounded by its run time.
 
 From the steps of the most workers follows, with the arithmetic shown, how many sockets one master carries and what a
 million would take (:func:`on_paper`); validity is not needed for that, since the costs are the master's.
@@ -175,10 +175,10 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rates", type=float, nargs="+", default=[20, 40, 80])
+    parser.add_argument("--rates", type=float, nargs="+", default=[10, 40])
     parser.add_argument("--agents", type=int, default=200)
-    parser.add_argument("--members", type=int, default=100)
-    parser.add_argument("--hold", type=float, default=15.0)
+    parser.add_argument("--members", type=int, default=40)
+    parser.add_argument("--hold", type=float, default=10.0)
     options = parser.parse_args()
     best: dict[int, float] = {}
     steps: dict[int, list[Step]] = {}
