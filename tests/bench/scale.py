@@ -1,6 +1,6 @@
 """What a second worker brings, what workers cost the master, and where that ends.
 
-    python -m tests.bench.scale [--workers 1 2] [--rates 10 40] [--agents 200] [--members 40] [--hold 10]
+    python -m tests.bench.scale [--workers 1 2] [--rates 10 160] [--agents 200] [--members 10] [--hold 10]
 
 For each number of workers the message rate is raised step by step; the best step whose run is valid counts.
 The master's CPU and the bytes between it and its workers (counted by a relay on the way) are given per worker and
@@ -72,7 +72,9 @@ def on_paper(steps: Sequence[Step]) -> list[str]:
     count, more = low.workers, high.rate - low.rate
     if count < 2 or not more:
         return ["The master's limits take two workers at two rates"]
-    unit = max(0.0, high.master_cpu - low.master_cpu) / (count * more)
+    unit = (high.master_cpu - low.master_cpu) / (count * more)
+    if unit <= 0:
+        return [f"The master's CPU does not show a difference of {more:g} messages/s: raise --rates"]
     rest = max(0.0, low.master_cpu - count * low.rate * unit)
     told = [
         f"master CPU: ({high.master_cpu:.2%} - {low.master_cpu:.2%}) / ({count} workers x {more:g} messages/s) = "
@@ -85,12 +87,12 @@ def on_paper(steps: Sequence[Step]) -> list[str]:
         f"{up:,.0f}, down ({high.bytes_back_per_s:,.0f} - {low.bytes_back_per_s:,.0f}) / {more:g} / "
         f"{1 - 1 / count:g} (what others emit) = {down:,.0f}"
     )
-    most = [(MASTER_SHARE - rest) / unit if unit else math.inf, *(LINK_BYTES_S / x if x > 0 else 0 for x in (up, down))]
+    most = (MASTER_SHARE - rest) / unit
     told += [
-        f"one master: ({MASTER_SHARE:g} - {rest:.2%}) / {unit * 1e6:,.0f} us = {most[0]:,.0f} messages/s x workers; "
+        f"one master: ({MASTER_SHARE:g} - {rest:.2%}) / {unit * 1e6:,.0f} us = {most:,.0f} messages/s x workers; "
         f"of sockets that cause {MESSAGES_A_SOCKET_S:g} messages/s each, {SOCKETS_A_WORKER:,} a worker, that is "
-        f"s x {MESSAGES_A_SOCKET_S:g} x s / {SOCKETS_A_WORKER:,} = {most[0]:,.0f}: "
-        f"{_sockets(most[0]):,.0f} sockets on {_sockets(most[0]) / SOCKETS_A_WORKER:,.0f} workers"
+        f"s x {MESSAGES_A_SOCKET_S:g} x s / {SOCKETS_A_WORKER:,} = {most:,.0f}: "
+        f"{_sockets(most):,.0f} sockets on {_sockets(most) / SOCKETS_A_WORKER:,.0f} workers"
     ]
     workers, rate = SOCKETS // SOCKETS_A_WORKER, SOCKETS * MESSAGES_A_SOCKET_S
     pairs = workers * rate
@@ -175,9 +177,9 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rates", type=float, nargs="+", default=[10, 40])
+    parser.add_argument("--rates", type=float, nargs="+", default=[10, 160])
     parser.add_argument("--agents", type=int, default=200)
-    parser.add_argument("--members", type=int, default=40)
+    parser.add_argument("--members", type=int, default=10)
     parser.add_argument("--hold", type=float, default=10.0)
     options = parser.parse_args()
     best: dict[int, float] = {}

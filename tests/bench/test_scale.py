@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tests.bench.scale import Step, on_paper
 
 SLOW = Step(2, 10, 2_000, True, 0.1, 0.014, 12_000, 2_000, "")
@@ -25,11 +27,16 @@ def test_the_arithmetic_is_shown() -> None:
 
 def test_what_is_closest_is_told_where_nothing_breaks() -> None:
     """A cheap master: the line to it has most to carry, and room."""
-    cheap = replace(FAST, master_cpu=0.014, bytes_back_per_s=2_000)
+    cheap = replace(FAST, master_cpu=0.01401, bytes_back_per_s=2_000)
 
     assert on_paper([SLOW, cheap])[-1] == "breaks first: nothing; closest is the line to the master, at 80%"
 
 
-def test_one_worker_or_one_rate_tells_no_limit() -> None:
-    """Nothing is announced to others, or nothing differs."""
-    assert 1 == len(on_paper([SLOW])) == len(on_paper([replace(SLOW, workers=1), replace(FAST, workers=1)]))
+@pytest.mark.parametrize(
+    "steps",
+    [[SLOW], [replace(SLOW, workers=1), replace(FAST, workers=1)], [SLOW, replace(FAST, master_cpu=0.014)]],
+    ids=["one rate", "one worker", "no difference"],
+)
+def test_without_a_difference_no_limit_is_told(steps: list[Step]) -> None:
+    """Nothing can be drawn through one point; that is said."""
+    assert 1 == len(on_paper(steps))
