@@ -123,6 +123,7 @@ def measure(workers: int, rate: float, options: argparse.Namespace, folder: Path
         port = free.getsockname()[1]
     span_s = round(options.hold + _LEAD_S)
     load = ("--agents", options.agents, "--contacts", max(5, options.agents // 10), "--members", options.members)
+    load += ("--typing", 0)  # its subjects rest longer where several workers share them: not the same load
     load += ("--emit-rate", rate, "--spawn-rate", options.agents / 4, "--deadline", 5, "--run-time", f"{span_s}s")
     where = ("--master", "--expect-workers", workers, "--master-bind-port", port)
     path = ROOT / "locustfiles" / _LOCUSTFILE
