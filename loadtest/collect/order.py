@@ -3,6 +3,7 @@
 Emission B happened after A when B's POST was written after A's answer (2xx) had come: POSTs that overlap have no order,
 and one without an answer may still take effect at any time. A's first copy on a socket is *overtaken* (the ledger
 counts it as reordered) when B's first copy arrived there earlier (Lamport, Communications of the ACM 21(7), 1978).
+Between emissions of two workers "after" takes more than their clocks may be wrong by.
 
 The sends are swept once for all emissions that are asked about together, newest first: what is kept while sweeping is
 the earliest arrival on each socket among the sends so far. So the cost grows with the number of sends, not of pairs,
@@ -32,6 +33,7 @@ class Order:
         # of the sends that were forgotten, by epoch: when the newest that had arrived there was written
         self._newest_ns: NDArray[np.int64] = np.zeros(256, dtype=np.int64)
         self._forgotten_ns = 0  # what was written before this is forgotten
+        self._bound_ns = 0  # the most that other workers' stamps have been doubtful by
 
     def __len__(self) -> int:
         return len(self._sends)
@@ -39,6 +41,8 @@ class Order:
     def add(self, entry: Entry) -> None:
         """An emission's request was written."""
         insort(self._sends, entry, key=_written)
+        if not entry.own:
+            self._bound_ns = max(self._bound_ns, entry.bound_ns)
 
     def sweep(self, asked: Sequence[Seen], epochs: int) -> Iterator[None]:
         """Say which first copies were overtaken, in each one's ``overtaken``.
@@ -53,17 +57,17 @@ class Order:
         doubtful = [
             one
             for one in asked
-            if one.entry.status == "ok" and len(one.epochs) and int(one.first_ns.max()) > _answered(one)
+            if one.entry.status == "ok" and len(one.epochs) and int(one.first_ns.max()) > self._answered(one)
         ]
         if not doubtful:
             return
-        doubtful.sort(key=_answered, reverse=True)
-        since = bisect_right(self._sends, _answered(doubtful[-1]), key=_written)
+        doubtful.sort(key=self._answered, reverse=True)
+        since = bisect_right(self._sends, self._answered(doubtful[-1]), key=_written)
         until = bisect_left(self._sends, max(int(one.first_ns.max()) for one in doubtful), key=_written)
         later = sorted({*self._sends[since:until], *(one.entry for one in asked)}, key=_written)
         earliest_ns = np.full(epochs, NEVER_NS, dtype=np.int64)
         for one in doubtful:
-            answered_ns = _answered(one)
+            answered_ns = self._answered(one)
             while later and later[-1].written_ns > answered_ns:
                 _note_arrivals(later.pop(), earliest_ns)
                 if not len(later) % 64:
@@ -106,9 +110,9 @@ class Order:
             self._newest_ns = grown
         self._newest_ns[who] = np.maximum(self._newest_ns[who], written_ns)
 
-
-def _answered(seen: Seen) -> int:
-    return seen.entry.responded_ns or 0
+    def _answered(self, seen: Seen) -> int:
+        """What was written after this surely happened after it, whichever two workers' clocks say so."""
+        return (seen.entry.responded_ns or 0) + 2 * self._bound_ns
 
 
 def _note_arrivals(entry: Entry, earliest_ns: NDArray[np.int64]) -> None:

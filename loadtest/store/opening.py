@@ -56,7 +56,7 @@ def check(file: Path) -> None:
     """Refuse what is not a run's file, by its first 100 bytes and its size.
 
     Raises:
-        UsageError: it cannot be read, is not a run, is cut off, or was written by a newer release.
+        UsageError: it cannot be read, is not a run, is cut off, or was written by a newer release or too old a one.
     """
     where = str(file)
     try:
@@ -83,6 +83,12 @@ def check(file: Path) -> None:
             f"the run has layout {version}, and this release reads up to {schema.SCHEMA_VERSION}",
             where=where,
             remedy="Upgrade onechat-loadtest to the release that wrote it.",
+        )
+    if version < schema.OLDEST_VERSION:
+        raise UsageError(
+            f"the run has layout {version}, and this release reads none before {schema.OLDEST_VERSION}",
+            where=where,
+            remedy="Read it with the release that wrote it, or make the run again with this one.",
         )
     page_bytes = int.from_bytes(header[16:18], "big")
     expected = int.from_bytes(header[28:32], "big") * (65536 if page_bytes == 1 else page_bytes)

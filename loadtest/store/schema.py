@@ -2,7 +2,8 @@
 
 One SQLite file a run: ``reports/<run-id>/run.sqlite``. Everything in it is readable with any SQLite tool, but the
 histograms (:mod:`loadtest.metrics.encoding`).
-A file is known by SQLite's ``application_id``; its layout by ``user_version``. Readers refuse a newer layout.
+A file is known by SQLite's ``application_id``; its layout by ``user_version``. Readers refuse a newer
+layout, and one that is too old.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from loadtest.metrics.batch import CLOSING_FIELDS, Closing
 
 FILE_NAME: Final = "run.sqlite"
 SCHEMA_VERSION: Final = 1
+OLDEST_VERSION: Final = 1
 APPLICATION_ID: Final = 0x4F434C54  # "OCLT"
 
 _SQL_TYPES: Final = {"str": "TEXT NOT NULL", "int": "INTEGER NOT NULL", "int | None": "INTEGER"}

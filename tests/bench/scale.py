@@ -1,22 +1,27 @@
-"""What a second worker brings, and what workers cost the master.
+"""What a second worker brings, what workers cost the master, and where that ends.
 
-    python -m tests.bench.scale [--workers 1 2] [--rates 20 40 80] [--agents 200] [--members 100] [--hold 15]
+    python -m tests.bench.scale [--workers 1 2] [--rates 10 160] [--agents 200] [--members 10] [--hold 10]
 
-For each number of workers the message rate is raised step by step until the run is no longer valid; the best valid step
-counts. The master's CPU and the bytes between it and its workers (counted by a relay on the way) are given per worker
-and second. The embedded server needs a core of its own, and so does every worker: with fewer cores the ratio tells of
-the machine. Every load is bounded by its run time.
+For each number of workers the message rate is raised step by step; the best step whose run is valid counts.
+The master's CPU and the bytes between it and its workers (counted by a relay on the way) are given per worker and
+second. The embedded server needs a core of its own, and so does every worker: with fewer cores the ratio tells of the
+machine. Every load is bounded by its run time.
+
+From the steps of the most workers follows, with the arithmetic shown, how many sockets one master carries and what a
+million would take (:func:`on_paper`); validity is not needed for that, since the costs are the master's.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +48,74 @@ class Step:
     reason: str
 
 
+MASTER_SHARE = 0.6
+"""Share of a core up to which a process answers at once, as for a worker (loadtest.analysis.generator)."""
+
+SOCKETS_A_WORKER = 10_000
+"""Mostly idle sockets of one worker; `python -m tests.bench.users` measures them."""
+
+SOCKETS = 1_000_000
+MESSAGES_A_SOCKET_S = 1 / 1_000
+"""A thousand sockets see one message a second of their own: what the million's load is made of."""
+
+LINK_BYTES_S = 125_000_000
+"""1 Gbit/s."""
+
+
+def on_paper(steps: Sequence[Step]) -> list[str]:
+    """Where one master ends, by what the steps measured; a line each, the arithmetic in it.
+
+    Args:
+        steps: those of the largest number of workers, which is two at least, at two message rates at least.
+    """
+    low, high = min(steps, key=lambda step: step.rate), max(steps, key=lambda step: step.rate)
+    count, more = low.workers, high.rate - low.rate
+    if count < 2 or not more:
+        return ["The master's limits take two workers at two rates"]
+    unit = (high.master_cpu - low.master_cpu) / (count * more)
+    if unit <= 0:
+        return [f"The master's CPU does not show a difference of {more:g} messages/s: raise --rates"]
+    rest = max(0.0, low.master_cpu - count * low.rate * unit)
+    told = [
+        f"master CPU: ({high.master_cpu:.2%} - {low.master_cpu:.2%}) / ({count} workers x {more:g} messages/s) = "
+        f"{unit * 1e6:,.0f} us a message and worker, {rest:.2%} at rest"
+    ]
+    up = (high.bytes_there_per_s - low.bytes_there_per_s) / more
+    down = (high.bytes_back_per_s - low.bytes_back_per_s) / (more * (1 - 1 / count))
+    told.append(
+        f"bytes a message and worker: up ({high.bytes_there_per_s:,.0f} - {low.bytes_there_per_s:,.0f}) / {more:g} = "
+        f"{up:,.0f}, down ({high.bytes_back_per_s:,.0f} - {low.bytes_back_per_s:,.0f}) / {more:g} / "
+        f"{1 - 1 / count:g} (what others emit) = {down:,.0f}"
+    )
+    most = (MASTER_SHARE - rest) / unit
+    told += [
+        f"one master: ({MASTER_SHARE:g} - {rest:.2%}) / {unit * 1e6:,.0f} us = {most:,.0f} messages/s x workers; "
+        f"of sockets that cause {MESSAGES_A_SOCKET_S:g} messages/s each, {SOCKETS_A_WORKER:,} a worker, that is "
+        f"s x {MESSAGES_A_SOCKET_S:g} x s / {SOCKETS_A_WORKER:,} = {most:,.0f}: "
+        f"{_sockets(most):,.0f} sockets on {_sockets(most) / SOCKETS_A_WORKER:,.0f} workers"
+    ]
+    workers, rate = SOCKETS // SOCKETS_A_WORKER, SOCKETS * MESSAGES_A_SOCKET_S
+    pairs = workers * rate
+    told += [
+        f"{SOCKETS:,} sockets: {workers} workers x {rate:,.0f} messages/s = {pairs:,.0f}; x {unit * 1e6:,.0f} us = "
+        f"{pairs * unit:,.1f} cores of the master, x {up:,.0f} B = {pairs * up / 1e6:,.0f} MB/s to it, "
+        f"x {down:,.0f} B = {pairs * down / 1e6:,.0f} MB/s from it ({LINK_BYTES_S / 1e6:g} MB/s is a gigabit)",
+        "breaks first: "
+        + _first_broken((rest + pairs * unit) / MASTER_SHARE, pairs * up / LINK_BYTES_S, pairs * down / LINK_BYTES_S),
+    ]
+    return told
+
+
+def _sockets(products: float) -> float:
+    """How many sockets bring so many messages/s x workers."""
+    return math.sqrt(products * SOCKETS_A_WORKER / MESSAGES_A_SOCKET_S)
+
+
+def _first_broken(cpu: float, up: float, down: float) -> str:
+    over, what = max((cpu, "the master's CPU"), (up, "the line to the master"), (down, "the line from the master"))
+    return f"{what}, {over:,.1f} times what there is" if over > 1 else f"nothing; closest is {what}, at {over:.0%}"
+
+
 def measure(workers: int, rate: float, options: argparse.Namespace, folder: Path) -> Step:
     """Run so many workers at a rate and look at all of them."""
     with socket.socket() as free:
@@ -50,6 +123,7 @@ def measure(workers: int, rate: float, options: argparse.Namespace, folder: Path
         port = free.getsockname()[1]
     span_s = round(options.hold + _LEAD_S)
     load = ("--agents", options.agents, "--contacts", max(5, options.agents // 10), "--members", options.members)
+    load += ("--typing", 0)  # its subjects rest longer where several workers share them: not the same load
     load += ("--emit-rate", rate, "--spawn-rate", options.agents / 4, "--deadline", 5, "--run-time", f"{span_s}s")
     where = ("--master", "--expect-workers", workers, "--master-bind-port", port)
     path = ROOT / "locustfiles" / _LOCUSTFILE
@@ -104,12 +178,13 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rates", type=float, nargs="+", default=[20, 40, 80])
+    parser.add_argument("--rates", type=float, nargs="+", default=[10, 160])
     parser.add_argument("--agents", type=int, default=200)
-    parser.add_argument("--members", type=int, default=100)
-    parser.add_argument("--hold", type=float, default=15.0)
+    parser.add_argument("--members", type=int, default=10)
+    parser.add_argument("--hold", type=float, default=10.0)
     options = parser.parse_args()
     best: dict[int, float] = {}
+    steps: dict[int, list[Step]] = {}
     head = ("workers", "messages/s", "deliveries/s", "valid", "worker CPU", "master CPU", "B/s up", "B/s down")
     sys.stdout.write("  ".join(f"{title:>12}" for title in head) + "   (bytes: per worker)\n")
     with tempfile.TemporaryDirectory(prefix="loadtest-scale-") as scratch:
@@ -128,12 +203,16 @@ def main() -> None:
                 )
                 sys.stdout.write("  ".join(f"{cell:>12}" for cell in cells) + f"   {step.reason[:90]}\n")
                 sys.stdout.flush()
-                if not step.valid:
-                    break
-                best[workers] = max(best.get(workers, 0.0), step.deliveries_per_s)
-    first, *others = (workers for workers in options.workers if workers in best)
-    for workers in others:
-        sys.stdout.write(f"{workers} workers carry {best[workers] / best[first]:.2f} times what {first} carries\n")
+                steps.setdefault(workers, []).append(step)
+                if step.valid:
+                    best[workers] = max(best.get(workers, 0.0), step.deliveries_per_s)
+    counted = [workers for workers in options.workers if workers in best]
+    if not counted:
+        sys.stdout.write("no step was valid: there is no ratio (too few cores for the server and the workers?)\n")
+    for workers in counted[1:]:
+        ratio = best[workers] / best[counted[0]]
+        sys.stdout.write(f"{workers} workers carry {ratio:.2f} times what {counted[0]} carries\n")
+    sys.stdout.writelines(f"{line}\n" for line in on_paper(steps[max(steps)]))
 
 
 if __name__ == "__main__":

@@ -49,6 +49,15 @@ def test_posts_that_overlap_have_no_order(written: int, expected: list[int]) -> 
     assert expected == overtaken(ordered(first, second), first)
 
 
+@pytest.mark.parametrize(("written", "expected"), [(30, []), (31, [0])])
+def test_two_workers_clocks_may_be_wrong_about_what_was_first(written: int, expected: list[int]) -> None:
+    """Each by 10: another worker's emission was surely written after the answer when it seems so by more than both."""
+    first, second = sent(0, 10, (0, 60)), sent(written, 70, (0, 55))
+    first.bound_ns = second.bound_ns = 10
+
+    assert expected == overtaken(ordered(first, second), first)
+
+
 def test_arrivals_at_the_same_instant_have_no_order() -> None:
     """One read may bring both."""
     first, second = sent(0, 10, (0, 30)), sent(11, 20, (0, 30))

@@ -1,8 +1,9 @@
 """A TCP relay that holds everything up, each way by a delay and some jitter, order kept: a slow path between hosts.
 
-    python -m tests.e2e.relay TO_PORT DELAY_THERE_MS DELAY_BACK_MS JITTER_MS
+    python -m tests.e2e.relay [HOST:]PORT DELAY_THERE_MS DELAY_BACK_MS JITTER_MS
 
-prints the port it listens on, ends with its standard input, and then prints the bytes that went there and back.
+leads to that port (this host's where none is named) from one on loopback, which it prints; it ends with its standard
+input, and then prints the bytes that went there and back.
 """
 
 import asyncio
@@ -23,14 +24,15 @@ async def _carry(reader, writer, delay_s, jitter_s, draw, carried, way):
     loop.call_at(max(due, loop.time()) + 0.001, writer.close)
 
 
-async def _serve(to_port, there_s, back_s, jitter_s):
+async def _serve(to, there_s, back_s, jitter_s):
+    host, _, port = to.rpartition(":")
     draw = random.Random(1)
     carried = [0, 0]
 
     async def join(reader, writer):
         while True:  # a master that is not up yet
             try:
-                there, back = await asyncio.open_connection("127.0.0.1", to_port)
+                there, back = await asyncio.open_connection(host or "127.0.0.1", int(port))
                 break
             except ConnectionRefusedError:
                 await asyncio.sleep(0.05)
@@ -49,4 +51,4 @@ async def _serve(to_port, there_s, back_s, jitter_s):
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), *(float(ms) / 1000 for ms in sys.argv[2:5])))
+    asyncio.run(_serve(sys.argv[1], *(float(ms) / 1000 for ms in sys.argv[2:5])))

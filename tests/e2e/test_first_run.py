@@ -36,7 +36,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerChild]:
 
 def run(line: str, home: Path) -> subprocess.CompletedProcess[str]:
     """Run one of README's commands, as a shell does."""
-    argv = [sys.executable, "-m", *shlex.split(line.replace("--run-time 2m", "--run-time 10s --deadline 3"))]
+    argv = [sys.executable, "-m", *shlex.split(line.replace("--run-time 2m", "--emissions 20 --deadline 3"))]
     if any("*" in word for word in argv):
         argv = [path for word in argv for path in ([*map(str, home.glob(word))] if "*" in word else [word])]
     return subprocess.run(

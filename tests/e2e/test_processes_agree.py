@@ -13,7 +13,7 @@ EMISSIONS = 90
 PLAN = ("--agents", 9, "--contacts", 6, "--members", 4, "--seed", SEED, "--emissions", EMISSIONS, "--emit-rate", 30)
 STILL = ("--think-time", 0.5, "--typing", 0, "--canary", 0, "--deadline", 4, "--window", 0.5)
 FAULTS = ("--faults", "loss=5%,dup=4%,leak=3%")
-COLUMNS = ("emitted", "expected", "delivered", "late", "lost", "duplicated", "leaked", "undetermined", "unmatched")
+COLUMNS = ("emitted", "expected", "lost", "duplicated", "leaked", "undetermined", "unmatched")
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Ran]:
 
 
 def counts_of(ran: Ran) -> dict[str, Any]:
-    """The balance of messages."""
-    return {column: ran.sums()[column] for column in COLUMNS}
+    """The balance of messages; what a busy machine makes late was delivered all the same."""
+    row = ran.sums()
+    return {column: row[column] for column in COLUMNS} | {"arrived": row["delivered"] + row["late"]}
 
 
 def faults_of(ran: Ran) -> list[tuple[str, str, str]]:

@@ -59,6 +59,7 @@ def test_every_option_it_names_exists():
         )
     )
     known += _printed("tests.bench", "--help")
+    known += _printed("tests.bench.scale", "--help")
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help"}
 
     assert sorted(option for option in named if option not in known) == []

@@ -5,17 +5,19 @@ The loads are tiny, so that a busy machine does not decide: what is asserted is 
 
 from __future__ import annotations
 
+import signal
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loadtest.errors import UsageError
 from loadtest.store import open_run
 from tests.plugin.locusts import Ran, Running, command, locust
 
 SMALL = ("--agents", 3, "--contacts", 2, "--members", 3, "--deadline", 3)
-#: what kept this process from running came from outside it
-FOREIGN = {"steal", "machine"}
+USERS = 5
 OWN = {"lateness", "loop_lag", "cpu", "gc", "dropped", "read_lag"}
 HELD_MS = 2_000
 BURN_MS = 500
@@ -73,15 +75,26 @@ def side_by_side(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
     folder = tmp_path_factory.mktemp("servers")
     (folder / "slo.toml").write_text(SLO, encoding="utf-8")
     talk = ("--typing", 0, "--think-time", 0, "--canary", 0, "--window", 0.25, "--kernel-stamps", 0)
-    silence = ("--emit-rate", 0, "--heartbeat", 600, "--canary", 2, "--run-time", "14s", "--faults", "deaf@4s")
-    held = ("--emit-rate", 2, "--run-time", "16s", "--faults", "rest-delay=2s", "--slo", folder / "slo.toml")
+    silence = ("--emit-rate", 0, "--heartbeat", 600, "--canary", 2, "--run-time", "10m", "--faults", "deaf@8s")
+    held = ("--emit-rate", 2, "--emissions", 16, "--faults", "rest-delay=2s", "--slo", folder / "slo.toml")
     plans = {"held": (*SMALL, *talk, *held), "deaf": (*SMALL, *silence)}
     with ExitStack() as stack:
         runs = {
             name: stack.enter_context(Running(command("agents.py", folder / name, *options), folder / name))
             for name, options in plans.items()
         }
+        runs["deaf"].until(lambda: found_deaf(folder / "deaf") == USERS)
+        runs["deaf"].signal(signal.SIGTERM)
         return {name: running.wait() for name, running in runs.items()}
+
+
+def found_deaf(folder: Path) -> int:
+    """How many sockets a run has found deaf so far."""
+    try:
+        counts = open_run(folder).count_frame()
+    except UsageError:  # not there yet
+        return 0
+    return int(counts.loc[counts["metric"] == "cable.deaf", "value"].sum())
 
 
 def test_a_generator_that_computes_is_invalid(burnt: Ran) -> None:
@@ -104,15 +117,16 @@ def test_a_breach_says_what_to_do(burnt: Ran) -> None:
 
 
 def test_a_server_that_holds_its_answers_is_slow(side_by_side: dict[str, Ran]) -> None:
-    """The limit on its answers fails the run; lateness is as small as ever, and the generator is not to blame."""
+    """The limit on its answers fails the run; nothing is late or left out by it, which would be the generator's."""
     ran = side_by_side["held"]
     generator, rest = ran.summary["generator"], ran.summary["rest"]["contact.send_message"]
     stages = ran.summary["service"]["message.created"]
 
     assert rest["p50_ms"] >= HELD_MS * 0.99
     assert stages["answer_p50_ms"] >= HELD_MS * 0.99 > stages["lateness_p50_ms"]
-    assert not generator["marked_by"].keys() & {"lateness", "dropped", "cpu"}
-    assert generator["valid"] or generator["marked_by"].keys() <= FOREIGN
+    assert stages["lateness_p50_ms"] < HELD_MS / 4
+    assert (0, False) == (generator["dropped"], "dropped" in generator["marked_by"])
+    # a busy machine may invalidate any run
     assert ran.summary["verdict"]["result"] == ("FAIL" if generator["valid"] else "INVALID")
 
 
@@ -129,7 +143,7 @@ def test_sockets_that_fall_deaf_fail_a_run_that_only_beats(side_by_side: dict[st
     cable = ran.summary["cable"]
     (check,) = (check for check in ran.summary["verdict"]["checks"] if check["name"] == "deaf sockets")
 
-    assert ("FAIL", 5, 5, 0) == (check["result"], check["value"], cable["deaf"], cable["deaf_recovered"])
+    assert ("FAIL", USERS, USERS, 0) == (check["result"], check["value"], cable["deaf"], cable["deaf_recovered"])
     assert cable["pings"] > 0
     assert cable["stale"] == 0
     assert cable["proof_age_max_s"] > 2

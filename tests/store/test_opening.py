@@ -131,6 +131,16 @@ def test_a_newer_layout_is_refused(run_folder: Path) -> None:
     assert "Upgrade" in caught.value.remedy
 
 
+def test_an_older_layout_is_refused(run_folder: Path) -> None:
+    """One that no release reads any more is never taken for a run of today."""
+    with closed(sqlite3.connect(run_folder / schema.FILE_NAME)) as connection:
+        connection.execute(f"PRAGMA user_version = {schema.OLDEST_VERSION - 1}")
+    with pytest.raises(UsageError, match="reads none before") as caught:
+        open_run(run_folder)
+
+    assert "the release that wrote it" in caught.value.remedy
+
+
 @pytest.mark.parametrize("kept", [99, 100, 4_096, 20_000, -4_096, -1])
 def test_a_truncated_file_is_refused(run_folder: Path, kept: int) -> None:
     """A file that was cut off anywhere, even by a byte, is an error, never a shorter run."""
