@@ -6,9 +6,9 @@ buffers are binned in numpy into a :class:`~loadtest.metrics.Batch`, which goes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from loadtest.collect.hearing import Hearing
 from loadtest.collect.ledger import Ledger
 from loadtest.collect.marks import PRIVATE, PUBLIC
 from loadtest.collect.people import ROLES, People
-from loadtest.collect.presence import MOST_PAIRS, Presence, PresenceSettings
+from loadtest.collect.presence import MOST_PAIRS, TRUTH, Presence, PresenceSettings, Stranger
 from loadtest.collect.read_lag import ReadLagLog
 from loadtest.collect.subjects import counted_events, tracked_events
 from loadtest.directory import Directory, Role
@@ -78,9 +78,12 @@ class Collector:
         directory: the identities simulated here.
         clock: what measures.
         settings: what must be known of the run.
+        strangers: people whom other processes simulate.
     """
 
-    def __init__(self, directory: Directory, clock: Clock, settings: CollectorSettings) -> None:
+    def __init__(
+        self, directory: Directory, clock: Clock, settings: CollectorSettings, strangers: Sequence[Stranger] = ()
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.window_ns = settings.window_ns
@@ -110,6 +113,8 @@ class Collector:
                 seed=settings.seed,
                 worker=settings.worker,
                 log_path=settings.presence_log,
+                workers=settings.workers,
+                strangers=strangers,
             ),
         )
         self.health = Health(clock, window_ns=self.window_ns, worker=settings.worker)
@@ -240,6 +245,13 @@ class Collector:
             entry.overflow += 1
         return entry
 
+    def announce(self, plain: list[Any]) -> None:
+        """Take what another process announced: an emission, or what became of its people."""
+        if plain[0] == TRUTH:
+            self.presence.take(plain)
+        else:
+            self.ledger.announce(plain)
+
     # -- phases ------------------------------------------------------------------------------------------------------
 
     def hold(self, at_ns: int) -> None:
@@ -293,7 +305,8 @@ class Collector:
         self.read_lags.flush(now_window, batch, final=final)
         self.health.sample(now_ns, batch)
         self._gauges(now_ns, batch)
-        self.presence.collect(now_ns, batch)
+        self.ledger.announcements += self.presence.news(now_ns, final=final)
+        self.presence.collect(now_ns, batch, final=final)
         self.batch = Batch()
         return batch
 

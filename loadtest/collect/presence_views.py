@@ -40,7 +40,7 @@ class Roster:
     """Who is simulated in one account, by place: agents first, contacts after them.
 
     Args:
-        agents: (identity, user id) of its agents.
+        agents: (identity, user id) of its agents; identities below 0 are simulated elsewhere.
         contacts: (identity, contact id) of its contacts.
     """
 
@@ -55,6 +55,10 @@ class Roster:
         #: bits of the agents, and of the contacts
         self.of_role = (agent_bits, ((1 << self.size) - 1) ^ agent_bits)
         self._bytes = (self.size + 7) // 8
+
+    def named(self, role: int, its_id: int) -> int | None:
+        """The place of somebody by role, as an index of the roles, and OneChat's id; None for who is not simulated."""
+        return (self.contacts if role else self.users).get(str(its_id))
 
     def places(self, bits: int) -> NDArray[np.intp]:
         """The places whose bits are set, ascending; shape (n,)."""

@@ -365,7 +365,7 @@ class Receiver:
             collector.batch.add(window, "presence.answered", self.role, self.role)
             collector.batch.add(window, "delivery.expected", "presence.update", self.role)
             collector.batch.add(window, "delivery.delivered", "presence.update", self.role)
-            collector.presence.answered(self.identity, sent_ns)
+            collector.presence.answered(self.identity, sent_ns, arrival_ns)
         return told
 
     # -- beats -------------------------------------------------------------------------------------------------------

@@ -259,7 +259,7 @@ def on_announced(environment: Any, msg: Any, **_: Any) -> None:
     fleet: Fleet | None = environment.cable_run.fleet
     if fleet is not None:
         for plain in msg.data["emissions"]:
-            fleet.collector.ledger.announce(plain)
+            fleet.collector.announce(plain)
 
 
 def on_announcement(environment: Any, msg: Any, **_: Any) -> None:

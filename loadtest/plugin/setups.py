@@ -42,6 +42,7 @@ def of_directory(common: Message, whole: Directory, share: int, quotas: list[tup
         contacts=hands[share].contacts,
         colleagues=ensemble.colleagues,
         places=ensemble.places,
+        strangers=ensemble.strangers,
     )
 
 
@@ -65,5 +66,6 @@ def read(setup: Message, seed: int) -> tuple[Directory, Ensemble]:
         return hands[share], ensemble_of(whole, hands, share)
     rows = setup["rows"]
     places, colleagues = rows.get("places", ()), messages.agents_of(rows.get("colleagues", ()))
-    ensemble = Ensemble(share, setup["shares"], tuple(places), setup["contacts"], colleagues)
+    strangers = tuple((account_id, role, its_id) for account_id, role, its_id in rows.get("strangers", ()))
+    ensemble = Ensemble(share, setup["shares"], tuple(places), setup["contacts"], colleagues, strangers)
     return messages.directory_of(rows, setup["source"]), ensemble

@@ -27,6 +27,7 @@ class Ensemble:
         places: fleet-wide numbers of the contacts here, ascending, in the order of the process's directory.
         contacts: contacts of the whole fleet.
         colleagues: agents simulated elsewhere who see an inbox of a contact here.
+        strangers: everybody simulated elsewhere: account, role as an index of the roles, and OneChat's id.
     """
 
     share: int
@@ -34,6 +35,7 @@ class Ensemble:
     places: tuple[int, ...]
     contacts: int
     colleagues: tuple[Agent, ...] = ()
+    strangers: tuple[tuple[int, int, int], ...] = ()
 
     @staticmethod
     def alone(contacts: int) -> Ensemble:
@@ -116,4 +118,9 @@ def ensemble_of(whole: Directory, hands: Sequence[Directory], share: int) -> Ens
         for agent in other.agents
         if any(sees(agent, contact) for contact in inboxes.values())
     )
-    return Ensemble(share, len(hands), places, sum(len(other.contacts) for other in hands), colleagues)
+    others = [other for number, other in enumerate(hands) if number != share]
+    strangers = (
+        *((agent.account_id, 0, agent.user_id) for other in others for agent in other.agents),
+        *((contact.account_id, 1, contact.contact_id) for other in others for contact in other.contacts),
+    )
+    return Ensemble(share, len(hands), places, sum(len(other.contacts) for other in hands), colleagues, strangers)

@@ -97,6 +97,7 @@ class Fleet:
                 presence_log=f"{settings.presence_log}.{worker}" if settings.presence_log else None,
                 seed=settings.seed,
             ),
+            () if ensemble is None else ensemble.strangers,
         )
         self.poller = Poller(lags=self.collector.read_lags, stamps=settings.kernel_stamps)
         self.rest = RestClient(
@@ -194,8 +195,9 @@ class Fleet:
             self.collector.drain(self.clock.now_ns())
 
     def drained(self) -> bool:
-        """Whether every emission's books are closed and no REST call is under way."""
-        return self.collector.ledger.open_count == 0 and not self.chat.in_flight
+        """Whether every emission's books are closed, no REST call is under way, and the hold's presence is judged."""
+        collector = self.collector
+        return collector.ledger.open_count == 0 and not self.chat.in_flight and collector.presence.is_settled
 
     def close(self) -> None:
         """Close the books, hand over the last batch, and end everything this process holds open."""
