@@ -19,7 +19,7 @@ False-alarm rate and power on white, autocorrelated, sawtooth and warm-up-then-f
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,27 +125,27 @@ def measure(at_s: Floats, values: Floats, begin_s: float, end_s: float, warm_up_
         warm_up_s: what to drop of it; None for a quarter.
     """
     at_s, values, from_s = _kept(at_s, values, begin_s, end_s, warm_up_s)
-    given = {
-        "hours": max(end_s - from_s, 0.0) / _S_PER_H,
-        "warm_up_hours": (from_s - begin_s) / _S_PER_H,
-        "readings": at_s.size,
-    }
+    base = Growth(
+        hours=max(end_s - from_s, 0.0) / _S_PER_H,
+        warm_up_hours=(from_s - begin_s) / _S_PER_H,
+        readings=at_s.size,
+    )
     if from_s >= end_s:
-        return Growth(
-            **given, note="The hold is not longer than its warm-up.", needs_hours=4 * (from_s - begin_s) / _S_PER_H
+        return replace(
+            base, note="The hold is not longer than its warm-up.", needs_hours=4 * (from_s - begin_s) / _S_PER_H
         )
     at_h, medians = block_medians(at_s / _S_PER_H, values, from_s / _S_PER_H, end_s / _S_PER_H)
-    given |= {"at_h": at_h, "medians": medians}
+    base = replace(base, at_h=at_h, medians=medians)
     late = at_h > (from_s + end_s) / 2 / _S_PER_H
     if at_h.size < LEAST_BLOCKS or late.sum() < _LEAST_HALF:
-        return Growth(
-            **given,
+        return replace(
+            base,
             note=f"Only {at_h.size} of {BLOCKS} stretches after the warm-up have a reading at like load, "
             f"{LEAST_BLOCKS} are needed.",
         )
     whole = slopes(at_h, medians[None, :], CONFIDENCE)
     recent = slopes(at_h[late], medians[None, late], CONFIDENCE)
-    return _growth(given, at_h, medians, whole, recent)
+    return _growth(base, whole, recent)
 
 
 def measure_phases(
@@ -163,24 +163,24 @@ def measure_phases(
     """
     at_s, values, from_s = _kept(at_s, values, begin_s, end_s, warm_up_s)
     width_s = period_s / PHASES
-    given = {
-        "hours": max(end_s - from_s, 0.0) / _S_PER_H,
-        "warm_up_hours": (from_s - begin_s) / _S_PER_H,
-        "readings": at_s.size,
-    }
+    base = Growth(
+        hours=max(end_s - from_s, 0.0) / _S_PER_H,
+        warm_up_hours=(from_s - begin_s) / _S_PER_H,
+        readings=at_s.size,
+    )
     count = int((end_s - from_s + 1e-6 * width_s) // width_s)
     share = (from_s - begin_s) / max(end_s - begin_s, 1e-9)
     if count < 2 * PHASES:
         needed = 2 * period_s / (1 - share) if warm_up_s is None else 2 * period_s + warm_up_s
-        return Growth(
-            **given,
+        return replace(
+            base,
             note="After the warm-up less than two periods of the load are there, so no phase can be compared.",
             needs_hours=needed / _S_PER_H,
         )
     at_h, medians = block_medians(
         at_s / _S_PER_H, values, from_s / _S_PER_H, (from_s + count * width_s) / _S_PER_H, count
     )
-    given |= {"at_h": at_h, "medians": medians}
+    base = replace(base, at_h=at_h, medians=medians)
     place = np.round((at_h * _S_PER_H - from_s) / width_s - 0.5).astype(np.int64)
     phase = place % PHASES
     late = place >= count - 2 * PHASES
@@ -188,10 +188,10 @@ def measure_phases(
         whole = seasonal_slopes(at_h, medians[None, :], phase, CONFIDENCE)
         recent = seasonal_slopes(at_h[late], medians[None, late], phase[late], CONFIDENCE)
     except ValueError:
-        return Growth(**given, note="No phase of the period has readings on two of them.")
+        return replace(base, note="No phase of the period has readings on two of them.")
     if not all(map(np.isfinite, (whole.low[0], whole.high[0]))):
-        return Growth(**given, note="Too few phases have readings on two periods for an interval.")
-    return _growth(given, at_h, medians, whole, recent)
+        return replace(base, note="Too few phases have readings on two periods for an interval.")
+    return _growth(base, whole, recent)
 
 
 def decide(
@@ -289,15 +289,15 @@ def _kept(
     return at_s[kept], values[kept], from_s
 
 
-def _growth(given: dict[str, object], at_h: Floats, medians: Floats, whole: Slopes, recent: Slopes) -> Growth:
+def _growth(base: Growth, whole: Slopes, recent: Slopes) -> Growth:
     slope = float(whole.slope[0])
-    rest = float(np.median(medians - slope * at_h))
-    return Growth(
+    rest = float(np.median(base.medians - slope * base.at_h))
+    return replace(
+        base,
         per_hour=slope,
         interval=(float(whole.low[0]), float(whole.high[0])),
         recent_per_hour=float(recent.slope[0]),
         recent_interval=(float(recent.low[0]), float(recent.high[0])),
-        start=rest + slope * float(at_h[0]),
-        level=rest + slope * float(at_h[-1]),
-        **given,  # type: ignore[arg-type]
+        start=rest + slope * float(base.at_h[0]),
+        level=rest + slope * float(base.at_h[-1]),
     )

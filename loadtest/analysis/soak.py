@@ -135,7 +135,7 @@ def judge(data: RunData, budget: Budget | None = None, joined: int = 1) -> Soak:
         for level in levels.matching(path)
     ]
     stays = judging.stays(memories)
-    result = _worst([one.result for one in (*drifts, *stays)])
+    result = _worst([*(one.result for one in drifts), *(one.result for one in stays)])
     return Soak(
         result=result,
         drifts=tuple(drifts),
@@ -179,11 +179,13 @@ class _Judging:
         return found
 
     def everything(self) -> list[Drift]:
-        return [
+        """Everything that was watched, and what else can be told."""
+        found = [
             Drift(level.path, self._growth(level), level=level)
             for path in self.levels.names()
             for level in self.levels.matching(path)
         ]
+        return [one for one in found if one.path[0] == "target" or one.growth.per_hour is not None]
 
     def stays(self, memories: Sequence[Level]) -> list[Stay]:
         wanted = dict(self.budget.drain)
@@ -311,11 +313,13 @@ def _warnings(data: RunData, line: Timeline, levels: Levels) -> list[str]:
 
 
 def hours(value: float) -> str:
-    """Hours as people say them: ``40 min``, ``7.5 h``, ``12 days``."""
+    """Hours as people say them: ``90 s``, ``40 min``, ``7.5 h``, ``12 days``."""
     if math.isinf(value):
         return "for ever"
+    if value < 2 / 60:
+        return f"{value * _S_PER_H:.0f} s"
     if value < 1:
-        return f"{max(value * 60, 1):.0f} min"
+        return f"{value * 60:.0f} min"
     return f"{value:.3g} h" if value < 72 else f"{value / 24:,.3g} days"
 
 

@@ -106,7 +106,8 @@ def _shared(changes: Floats) -> Floats:
     told = power > 0
     lag = np.where(told, (centred[:, 1:] * centred[:, :-1]).sum(axis=1) / np.where(told, power, 1.0), 0.0)
     lag = np.clip((count * lag + 1) / (count - 4), 0.0, _MOST_LAG)
-    return (1 + lag) / (1 - lag)
+    inflation: Floats = (1 + lag) / (1 - lag)
+    return inflation
 
 
 def _cut(found: Floats, variance: float, confidence: float, inflation: Floats | float = 1.0) -> Slopes:

@@ -78,8 +78,8 @@ def test_leaks_rarely_pass(rho, most):
 
 @pytest.mark.parametrize(("slow", "most"), [(15, 0.005), (30, 0.03)])
 def test_a_warm_up_is_no_leak(slow, most):
-    """A level that climbs by half of itself and settles fails in 0.1 % of the runs; where it still climbs by 7 % after what is
-    dropped as warm-up, in 1 %. Plain trend tests flag them all."""
+    """A level that climbs by half of itself and settles fails in 0.1 % of the runs; where 7 % of that are left after
+    the warm-up, in 1 %. Plain trend tests flag them all."""
     warming = 0.5 * (1 - np.exp(-np.arange(240) / slow))
 
     alarms, passed = verdicts(flat(0.8, 240) + warming)
