@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from loadtest.analysis.quantity import dimension_of
+from loadtest.analysis.quantity import Dimension, dimension_of
 from loadtest.analysis.soak import Drift, Soak
 from loadtest.report import ink, wording
 from loadtest.report.series import merged
-from loadtest.report.soak_words import amount, name, rate
+from loadtest.report.soak_words import name, rate, ticks
 from loadtest.report.timeline import Timeline
 
 MOST_LEVELS = 12
@@ -26,6 +26,7 @@ _SHADES = ((0.0, 0.14), (0.02, 0.3), (0.08, 0.5), (0.2, 0.75), (0.4, 1.0))
 
 _PER_DECADE = 8
 _MOST_COLUMNS = 160
+_TICKS = 0.055
 _DAY_STYLES = ((0, ()), (0, (5, 1.5)), (0, (1, 1.2)), (0, (4, 1.5, 1, 1.5)))
 EVENT_COLOURS = {
     "annotation": ink.VIOLET,
@@ -64,6 +65,7 @@ def drift(soak: Soak, line: Timeline, notes: pd.DataFrame) -> ink.Picture | None
     kinds = dict.fromkeys(kind for _, kind, _ in marked)
     keys += [ink.key_line(EVENT_COLOURS[kind], kind, linestyle=(0, (1, 1)), linewidth=1.2) for kind in kinds]
     figure, axes = ink.grid(rows, columns, row_in=1.45, legend=ink.with_breach(keys, line))
+    _make_room(axes, columns)
     for panel, one in zip(axes, shown, strict=False):
         _level(panel, one)
         _mark(panel, marked)
@@ -73,7 +75,6 @@ def drift(soak: Soak, line: Timeline, notes: pd.DataFrame) -> ink.Picture | None
             panel.set_visible(False)
             continue
         ink.time_axis(panel, line.begin_s, line.end_s, labelled=at >= len(shown) - columns)
-        panel.yaxis.set_label_coords(-0.16 if columns == 2 else -0.07, 0.5)
     told = [f"{name(one.path)}: {rate(one.growth.per_hour, dimension_of(one.path[-1]))}." for one in shown]
     more = len(soak.drifts) - len(shown)
     return ink.finish(
@@ -111,9 +112,22 @@ def _level(panel: Axes, one: Drift) -> None:
     low, high = float(finite.min()), float(finite.max())
     room = max((high - low) * 0.08, abs(high) * 0.002, 1e-9)
     panel.set_ylim(max(low - room, 0.0) if low >= 0 else low - room, high + room)
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: amount(y, dimension)))
+    _amount_axis(panel, low, high, dimension)
+    panel.set_title(ink.label(name(one.path)))
+    panel.set_title(rate(growth.per_hour, dimension), loc="right", fontsize=8.5, color=ink.MUTED, fontweight="normal")
+
+
+def _make_room(axes: Sequence[Axes], columns: int) -> None:
+    """Panels of the right column have a y axis of their own, and its ticks need room."""
+    for panel in axes[1::2] if columns == 2 else ():
+        box = panel.get_position()
+        panel.set_position((box.x0 + _TICKS, box.y0, box.width - _TICKS, box.height))
+
+
+def _amount_axis(panel: Axes, low: float, high: float, dimension: Dimension) -> None:
+    write = ticks(low, high, dimension)
     panel.locator_params(axis="y", nbins=4)
-    panel.set_title(ink.label(f"{name(one.path)[:30]}: {rate(growth.per_hour, dimension)}"))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: write(y)))
 
 
 def _mark(panel: Axes, marked: Sequence[tuple[float, str, str]]) -> None:
@@ -135,6 +149,7 @@ def days(soak: Soak) -> ink.Picture | None:
     keys = [_day_key(day, word) for day in range(min(most, 8))]
     columns = 2 if len(shown) > 1 else 1
     figure, axes = ink.grid(-(-len(shown) // columns), columns, row_in=1.7, legend=keys)
+    _make_room(axes, columns)
     for at, panel in enumerate(axes):
         if at >= len(shown):
             panel.set_visible(False)
@@ -150,10 +165,10 @@ def days(soak: Soak) -> ink.Picture | None:
         panel.set_xlim(0, period_h)
         step = period_h / 6
         panel.xaxis.set_major_locator(FixedLocator([step * tick for tick in range(7)]))
-        panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.3g}"))
-        panel.set_xlabel(f"hours into the {word} of the hold [h]" if at >= len(shown) - columns else "")
-        panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _, d=dimension: amount(y, d)))
-        panel.locator_params(axis="y", nbins=4)
+        last = at >= len(shown) - columns
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _, told=last: f"{x:.3g}" if told else ""))
+        panel.set_xlabel(f"hours into the {word} of the hold [h]" if last else "")
+        _amount_axis(panel, float(one.growth.medians.min()), float(one.growth.medians.max()), dimension)
         panel.set_title(ink.label(name(one.path)))
     return ink.finish(
         figure,

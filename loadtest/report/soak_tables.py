@@ -39,14 +39,15 @@ def _without(columns: list[Column], rows: list[list[Cell]], at: int) -> tuple[li
 
 def _drift_row(one: Drift) -> list[Cell]:
     growth, dimension = one.growth, dimension_of(one.path[-1])
-    allowed = "" if one.allowed_per_hour is None else f"{amount(one.allowed_per_hour, dimension)}/h"
+    told = one.allowed_per_hour is not None and ("%" in one.budget or "within" in one.budget)
+    allowed = f"{amount(one.allowed_per_hour, dimension)}/h" if told else ""
     needed = "" if one.needed_hours is None else f"run about {hours(one.needed_hours)}"
     return [
         Cell(name(one.path), one.note or growth.note),
         Cell(amount(growth.level, dimension), f"{many(growth.readings, 'reading')}"),
         Cell(rate(growth.per_hour, dimension), span(growth.interval, dimension)),
         Cell(rate(growth.recent_per_hour, dimension), span(growth.recent_interval, dimension)),
-        Cell(one.budget or MISSING, allowed if allowed.replace(".00", "") != one.budget else ""),
+        Cell(one.budget or MISSING, allowed),
         _reaching(one),
         Cell(one.result or "", needed, TONE.get(one.result or "", "")),
     ]

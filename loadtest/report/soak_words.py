@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from loadtest.analysis.model import Interval
 from loadtest.analysis.quantity import Dimension
@@ -58,3 +58,16 @@ def span(interval: Interval | None, dimension: Dimension) -> str:
     if interval is None:
         return ""
     return f"{amount(interval[0], dimension, signed=True)} to {amount(interval[1], dimension, signed=True)}/h"
+
+
+def ticks(low: float, high: float, dimension: Dimension) -> Callable[[float], str]:
+    """How the ticks of an axis from ``low`` to ``high`` are written: one unit, and digits enough to tell them apart."""
+    most = max(abs(low), abs(high))
+    factor, unit = 1.0, dimension if dimension != "bytes" else "B"
+    if dimension == "bytes":
+        factor, unit = next(((f, u) for f, u in _BYTES if most >= f), _BYTES[-1])
+    elif dimension == "share":
+        factor, unit = 0.01, "%"
+    step = max(high - low, 1e-12 * max(most, 1e-9)) / 4 / factor
+    digits = min(max(0, 1 - math.floor(math.log10(step))), 9)
+    return lambda value: f"{value / factor:,.{digits}f} {unit}".rstrip()
