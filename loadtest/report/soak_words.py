@@ -63,7 +63,7 @@ def span(interval: Interval | None, dimension: Dimension) -> str:
 def ticks(low: float, high: float, dimension: Dimension) -> Callable[[float], str]:
     """How the ticks of an axis from ``low`` to ``high`` are written: one unit, and digits enough to tell them apart."""
     most = max(abs(low), abs(high))
-    factor, unit = 1.0, dimension if dimension != "bytes" else "B"
+    factor, unit = 1.0, str(dimension)
     if dimension == "bytes":
         factor, unit = next(((f, u) for f, u in _BYTES if most >= f), _BYTES[-1])
     elif dimension == "share":
