@@ -88,7 +88,7 @@ def per_connection(level: Level, connections: tuple[Floats, Floats], line: Timel
     inside = level.at_s <= (until_s if until_s is not None else -1.0)
     if not at.size or not inside.any():
         return PerConnection(level.path, None, None, 0, "It was not read during the ramp.")
-    there = np.interp(level.at_s[inside], at, connected)
+    there = np.interp(level.at_s[inside], at, connected, left=0.0)
     values = level.values[inside]
     most = float(there.max())
     step = np.minimum((there / max(most, 1.0) * _STEPS).astype(np.int64), _STEPS - 1)
@@ -124,7 +124,7 @@ def drained(level: Level, connections: tuple[Floats, Floats], line: Timeline, wa
     if begin is None or end is None or not at.size or not level.at_s.size:
         return None
     most = float(connected.max())
-    there = np.interp(level.at_s, at, connected, right=float(connected[-1]))
+    there = np.interp(level.at_s, at, connected, left=0.0)
     gone = there <= _FEW * most
     if line.ended:
         gone |= level.at_s > max(line.duration_s, float(at[-1]))

@@ -42,7 +42,7 @@ def open_source(
 def open_sources(
     texts: Sequence[str], host: str, ca_file: str | None = None, embedded_pid: int | None = None
 ) -> list[Source]:
-    """All sources of a run: what was asked for, and of the embedded server what it does not tell by itself.
+    """All sources of a run: what was asked for, and the embedded server's process.
 
     Args:
         texts: the values of ``--watch``.
@@ -56,5 +56,5 @@ def open_sources(
     asked = None if embedded_pid is not None else host
     sources = [open_source(spec, asked, ca_file) for spec in parse_watches(texts)]
     if embedded_pid is not None:
-        sources.append(ProcessSource("", embedded_pid, only=("fds", "sockets", "threads")))
+        sources.append(ProcessSource("", embedded_pid))
     return sources

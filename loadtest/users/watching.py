@@ -16,6 +16,7 @@ from gevent.threadpool import ThreadPool
 from loadtest.clock import NS_PER_S, SystemClock
 from loadtest.distributed.conductor import warn
 from loadtest.distributed.keeper import RunKeeper
+from loadtest.errors import TransportError
 from loadtest.target.watch_source import Look, Source
 
 LEAST_PERIOD_S = 2.0
@@ -82,8 +83,11 @@ class Watching:
         except gevent.Timeout:
             self._fail(number, f"{source.name}: it took more than {_PATIENCE_S:g} s")
             return
+        except TransportError as error:
+            self._fail(number, f"{source.name}: {error.detail}")
+            return
         except Exception as error:  # whatever a source does, the load goes on
-            self._fail(number, str(error) or type(error).__name__)
+            self._fail(number, f"{source.name}: {type(error).__name__}: {error}")
             return
         if self._failing.pop(number, None) is not None:
             self._keeper.note("watch_recovered", f"{source.name} can be read again")
