@@ -127,7 +127,7 @@ def write(soak: Soak, loaded: Loaded, budget: Budget | None) -> None:
         UsageError: the folder cannot be written.
     """
     run_id = str(loaded.data.meta.get("run_id") or loaded.folder.name)
-    pictures = draw(soak, loaded, _timeline(loaded))
+    pictures = draw(soak, loaded)
     files = {
         JSON_NAME: json.dumps(content(soak, loaded), indent=2, ensure_ascii=False, allow_nan=False) + "\n",
         MARKDOWN_NAME: soak_text.markdown(soak, run_id),
@@ -144,9 +144,9 @@ def write(soak: Soak, loaded: Loaded, budget: Budget | None) -> None:
         ) from error
 
 
-def draw(soak: Soak, loaded: Loaded, line: Timeline) -> Mapping[str, ink.Picture]:
+def draw(soak: Soak, loaded: Loaded) -> Mapping[str, ink.Picture]:
     """The page's figures by name."""
-    data = loaded.data
+    data, line = loaded.data, _timeline(loaded)
     with ink.style():
         found = (
             figures_soak.drift(soak, line, data.notes),
