@@ -19,7 +19,7 @@ from loadtest.analysis.model import EXIT_CODES, Interval, Result, RunData
 from loadtest.analysis.per_connection import Drained, PerConnection, drained, per_connection
 from loadtest.analysis.quantity import Amount
 from loadtest.analysis.soak_levels import Level, Levels
-from loadtest.analysis.windows import Timeline, timeline
+from loadtest.analysis.windows import Timeline, notes_of, timeline
 
 SCHEMA_VERSION = 1
 _ORDER: tuple[Result, ...] = ("FAIL", "INVALID", "INCONCLUSIVE", "PASS")
@@ -306,7 +306,16 @@ def _warnings(data: RunData, line: Timeline, levels: Levels) -> list[str]:
         )
     if not any(path[0] == "target" for path in levels.names()):
         found.append("Nothing was watched on the target, so nothing can be said of its memory: give the run --watch.")
-    failed = [text for kind, text in zip(data.notes["kind"], data.notes["text"], strict=True) if kind == "watch_failed"]
+    restarts = [text for _, text, _ in notes_of(data, "restart")]
+    if restarts:
+        found.append(
+            f"There were {len(restarts)} restarts ({restarts[0]} and so on): what a process has in memory begins anew "
+            f"with each, so growth across one says little. Judge a run without."
+            if len(restarts) > 1
+            else f"{restarts[0][:1].upper()}{restarts[0][1:]}: what it has in memory began anew, so growth across that "
+            f"moment says little. Judge a run without a restart."
+        )
+    failed = [text for _, text, _ in notes_of(data, "watch_failed")]
     if failed:
         found.append(f"A source that was watched failed {len(failed)} times, first: {failed[0]}.")
     return found

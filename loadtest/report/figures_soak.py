@@ -20,6 +20,7 @@ from loadtest.report.timeline import Timeline
 
 MOST_LEVELS = 12
 MOST_MAPS = 3
+MOST_EVENTS = 200
 _S_PER_H = 3600.0
 _SHADES = ((0.0, 0.14), (0.02, 0.3), (0.08, 0.5), (0.2, 0.75), (0.4, 1.0))
 """Least share of a column's deliveries, and how dark its cell is."""
@@ -42,7 +43,7 @@ EVENT_COLOURS = {
 def events(notes: pd.DataFrame) -> list[tuple[float, str, str]]:
     """(seconds since the run's start, kind, text) of the notes that figures mark."""
     rows = zip(notes["at_s"].tolist(), notes["kind"].tolist(), notes["text"].tolist(), strict=True)
-    return [(at_s, kind, text) for at_s, kind, text in rows if kind in EVENT_COLOURS]
+    return [(at_s, kind, text) for at_s, kind, text in rows if kind in EVENT_COLOURS][:MOST_EVENTS]
 
 
 def drift(soak: Soak, line: Timeline, notes: pd.DataFrame) -> ink.Picture | None:

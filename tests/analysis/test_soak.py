@@ -160,6 +160,15 @@ def test_a_target_that_was_not_watched_is_said_to_be():
     assert any("--watch" in text for text in judge(data(Story(watched=False))).warnings)
 
 
+def test_a_restart_is_warned_of():
+    """Memory begins anew with a process, so growth across a restart is not to be trusted."""
+    run = data(Story())
+    run.notes.loc[len(run.notes)] = [3600.0, "restart", "web was restarted", {}]
+
+    (warning,) = judge(run, parse_budget(MEMORY)).warnings
+    assert warning.startswith("Web was restarted: what it has in memory began anew")
+
+
 def test_its_json_holds_plain_values():
     """Everything that is measured has a JSON form."""
     content = plain(as_dict(judged(MEMORY + '[drain]\nrss_bytes = "20 MB"', leak=3e6, drain=True)))
