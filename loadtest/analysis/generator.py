@@ -179,7 +179,8 @@ def warnings(line: Timeline, section: Section, fanout: Section, emitted: int) ->
 def server_warnings(data: RunData, line: Timeline) -> list[str]:
     """What a reader should know about the embedded server, lest its limit be taken for an installation's."""
     share, backlog = highest(data, line, "target.cpu_share"), highest(data, line, "target.backlog_bytes")
-    if share is None or share <= SERVER_CPU_SHARE:
+    embedded = (data.meta.get("target") or {}).get("embedded")
+    if not embedded or share is None or share <= SERVER_CPU_SHARE:  # what is watched may have many cores
         return []
     waiting = f", {backlog / 1e6:,.1f} MB waited in it" if backlog else ""
     return [

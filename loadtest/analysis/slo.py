@@ -186,7 +186,7 @@ class _Reader:
         return float(value)
 
     def _error(self, what: str, path: tuple[str, ...], remedy: str) -> UsageError:
-        line = _line_of(self.text, path)
+        line = line_of(self.text, path)
         return UsageError(what, where=f"{self.source}:{line}" if line else self.source, remedy=remedy)
 
 
@@ -222,7 +222,7 @@ def _in_unit(key: Key) -> str:
     return f" in {key.unit}" if key.unit not in {"", "share"} else (" between 0 and 1" if key.unit else "")
 
 
-def _line_of(text: str, path: tuple[str, ...]) -> int | None:
+def line_of(text: str, path: tuple[str, ...]) -> int | None:
     """The line on which a key stands, where only one can be meant (tomllib keeps no positions)."""
     for name in reversed(path):
         key = re.compile(rf"""(^|[\s.{{,\["']){re.escape(name)}["']?\s*[.=\]]""")

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from loadtest import __version__
 from loadtest.cli import (
     ab,
+    annotate,
     asyncapi,
     baseline,
     calibrate,
     compare,
     events,
+    export,
     init,
     options,
     presence_sweep,
@@ -24,6 +26,7 @@ from loadtest.cli import (
     provision,
     report,
     serve,
+    soak,
 )
 from loadtest.errors import LoadtestError, UsageError
 
@@ -45,6 +48,9 @@ def build_parser() -> argparse.ArgumentParser:
         provision,
         probe,
         report,
+        soak,
+        annotate,
+        export,
         ab,
         compare,
         baseline,

@@ -16,6 +16,7 @@ FILES = {
     "mixed.py.txt": "mixed.py",
     "presence.py.txt": "presence.py",
     "slo.toml": "slo.toml",
+    "budget.toml": "budget.toml",
     "target.toml": "target.toml",
     "github-actions.yml": "github-actions.yml",
     "gitlab-ci.yml": "gitlab-ci.yml",

@@ -113,10 +113,10 @@ class RunKeeper:
         """Mark a moment on the time line, now."""
         self._pending.notes.append(Note(self._now_us(), kind, text, data or {}))
 
-    def gauge(self, name: str, value: float) -> None:
-        """Write a gauge of the owner's own."""
-        self.gauges["", name] = value
-        self._pending.gauges.append(Gauge(self._now_us(), name, "", value))
+    def gauge(self, name: str, value: float, source: str = "") -> None:
+        """Write a gauge of the owner's own; ``source`` names what it was read from, where there may be several."""
+        self.gauges[source, name] = value
+        self._pending.gauges.append(Gauge(self._now_us(), name, source, value))
 
     def total(self, name: str) -> float:
         """The newest values of a gauge, summed over the workers."""

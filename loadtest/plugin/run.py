@@ -36,6 +36,8 @@ from loadtest.plugin.workers import LocalWorkers, RemoteWorkers
 from loadtest.refserver.child import ServerChild, start_child
 from loadtest.report import build, terminal
 from loadtest.target.profile import Profile
+from loadtest.target.watch import open_sources
+from loadtest.target.watch_spec import parse_watches
 from loadtest.users.cable_user import AgentUser, ContactUser
 from loadtest.users.ensemble import Ensemble
 from loadtest.users.fleet import Fleet
@@ -43,6 +45,7 @@ from loadtest.users.preflight import is_loopback, preflight
 from loadtest.users.settings import FleetSettings
 from loadtest.users.stats_feed import feed
 from loadtest.users.target_watch import TargetWatch
+from loadtest.users.watching import Watching
 
 _CONFIRM_SLACK_S = 5.0
 _SERVER_START_S = 10.0
@@ -87,6 +90,7 @@ class Run:
         self.answerer = Answerer()
         self._child: ServerChild | None = None
         self._watch: TargetWatch | None = None
+        self._watching: Watching | None = None
         self._population: Population | None = None
         self._directory = Directory((), ())
         self._unused = Directory((), ())
@@ -108,6 +112,7 @@ class Run:
             LoadtestError: an option is unusable, the target cannot be reached, the server did not start.
         """
         options, environment = self.options, self.environment
+        parse_watches(options.watch)
         profile = self._profile = apply_profile(options)
         if profile is not None:
             environment.host = options.host
@@ -201,6 +206,10 @@ class Run:
         if self._child is not None:
             self._watch = TargetWatch(self._child, keeper, self._target_died)
             self._watch.start()
+        embedded = None if self._child is None else self._child.pid
+        sources = open_sources(options.watch, self.environment.host, options.ca_file, embedded)
+        self._watching = Watching(sources, keeper, options.window)
+        self._watching.start()
 
     def _journal(self, tag: str) -> Begin | None:
         """What the run makes on a target that outlives it is to be taken back."""
@@ -344,6 +353,9 @@ class Run:
         keeper, self.keeper, self.conductor = self.keeper, None, None
         if keeper is None:
             return None
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.stop(0.0 if self._stopped_early or self._interrupted else self.options.watch_after)
         if locust.log.unhandled_greenlet_exception:
             keeper.note("generator_error", "An unhandled exception ended a part of the load generator: see the log")
         ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

@@ -114,6 +114,8 @@ class Report:
         moments_left_out: notes that are not shown.
         command: the command that makes this report again.
         version: version of this tool that made the report.
+        kind: what the page is about, for its title.
+        terms: how to read it, as (term, meaning); empty for a run's own.
     """
 
     run_id: str
@@ -133,6 +135,8 @@ class Report:
     moments_left_out: int
     command: str
     version: str
+    kind: str = "Load test"
+    terms: Sequence[tuple[str, str]] = ()
 
 
 def view(summary: Mapping[str, Any], meta: Mapping[str, Any], notes: pd.DataFrame, folder: str) -> Report:

@@ -23,6 +23,8 @@ from loadtest.plan import ACTS, Mix, Scenario
 from loadtest.plan.scenario import GRAMMAR
 from loadtest.refserver.faults import parse_faults
 from loadtest.target.profile import read_profile
+from loadtest.target.watch_spec import GRAMMAR as WATCH_GRAMMAR
+from loadtest.target.watch_spec import parse_watch
 
 _T = TypeVar("_T")
 
@@ -126,6 +128,12 @@ def _file(text: str) -> str:
 @_checked
 def _target(text: str) -> str:
     read_profile(text)
+    return text
+
+
+@_checked
+def _watch(text: str) -> str:
+    parse_watch(text)
     return text
 
 
@@ -363,3 +371,21 @@ def add_options(parser: Any) -> None:
         default="auto",
     )
     add("--allow-plaintext", "Send tokens over http:// off loopback", action="store_true", ui=False)
+    add(
+        "--watch",
+        f"Read this beside the run, for `loadtest soak`; may be given again: {WATCH_GRAMMAR}. Credentials: environment "
+        "LOADTEST_WATCH_<NAME>_PASSWORD or _TOKEN",
+        type=_watch,
+        action="append",
+        default=[],
+        metavar="SOURCE",
+        ui=False,
+    )
+    add(
+        "--watch-after",
+        "Seconds to go on reading once all users have left: what stays then is a leak",
+        type=_number(0),
+        default=0.0,
+        metavar="SECONDS",
+        ui=False,
+    )

@@ -1,4 +1,7 @@
-"""Watches the embedded server: that it lives, and what it costs, so that nobody takes its limit for theirs."""
+"""Watches the embedded server: that it lives, and what waits in it, so that nobody takes its limit for theirs.
+
+What its process costs is read with everything else that is watched (:mod:`loadtest.users.watching`).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ import gevent
 import msgspec
 
 from loadtest.api import Call, Endpoint
-from loadtest.clock import NS_PER_S, SystemClock
 from loadtest.distributed.keeper import RunKeeper
 from loadtest.refserver.child import ServerChild
 from loadtest.rest import RestClient
@@ -18,8 +20,6 @@ _PERIOD_S = 2.0
 
 
 class _Stats(msgspec.Struct):
-    cpu_s: float
-    rss_bytes: int
     backlog_bytes: int = 0
 
 
@@ -37,7 +37,6 @@ class TargetWatch:
         self._keeper = keeper
         self._on_death = on_death
         self._rest = RestClient(child.url, connections=1, timeout_s=_PERIOD_S)
-        self._clock = SystemClock()
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
@@ -53,7 +52,6 @@ class TargetWatch:
 
     def _run(self) -> None:
         call = Call(_STATS, _STATS.path, b"", {})
-        last: tuple[int, float] | None = None
         while True:
             if not self._child.is_alive:
                 self._on_death(f"the embedded server ended during the run: {self._child.tail() or 'no output'}")
@@ -61,11 +59,5 @@ class TargetWatch:
             reply = self._rest.send(call)
             if reply.status == 200:
                 stats = msgspec.json.decode(reply.body, type=_Stats)
-                now_ns = self._clock.now_ns()
-                if last is not None:
-                    share = (stats.cpu_s - last[1]) * NS_PER_S / (now_ns - last[0])
-                    self._keeper.gauge("target.cpu_share", share)
-                last = (now_ns, stats.cpu_s)
-                self._keeper.gauge("target.rss_bytes", float(stats.rss_bytes))
                 self._keeper.gauge("target.backlog_bytes", float(stats.backlog_bytes))
             gevent.sleep(_PERIOD_S)

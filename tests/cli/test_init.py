@@ -5,6 +5,7 @@ import re
 import pytest
 
 from loadtest.analysis import load_slo
+from loadtest.analysis.budget import load_budget
 from loadtest.cli import init, main
 from loadtest.errors import UsageError
 from loadtest.target.profile import KEYS, read_profile
@@ -28,7 +29,7 @@ def home(tmp_path):
 
 def test_it_writes_every_file(home):
     """The folder is made, with all files in it."""
-    assert {*SCRIPTS, *WORKFLOWS, "slo.toml", "target.toml"} == names(home)
+    assert {*SCRIPTS, *WORKFLOWS, "slo.toml", "budget.toml", "target.toml"} == names(home)
 
 
 def test_it_says_how_to_go_on(tmp_path, capsys):
@@ -108,3 +109,10 @@ def test_the_target_settings_are_accepted(home):
     assert len(profile.values) == len([key for key in KEYS if "*" not in key])
     assert "https://chat.example.com" == profile.url
     assert str(home / "identities.jsonl") == profile.get("people.identities")
+
+
+def test_the_budget_is_one(home):
+    """budget.toml is read, and allows growth of the target, the generator and a latency."""
+    budget = load_budget(home / "budget.toml")
+
+    assert [allowance.path[0] for allowance in budget.allowances] == ["target", "generator", "fanout"]

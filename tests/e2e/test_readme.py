@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import jsonschema
 import pytest
 
 from loadtest.analysis import EXIT_CODES
+from loadtest.analysis.budget import parse_budget
 from loadtest.analysis.slo import parse_slo
 from loadtest.store import open_run
 from tests.plugin.locusts import ROOT, environment
@@ -56,6 +58,9 @@ def test_every_option_it_names_exists():
             "ab",
             "compare",
             "baseline",
+            "soak",
+            "annotate",
+            "export",
         )
     )
     known += _printed("tests.bench", "--help")
@@ -106,3 +111,24 @@ def test_its_notebook_lines_work_on_the_sample():
 def test_its_links_lead_somewhere(link):
     """Files that README links to exist."""
     assert (Path(ROOT) / link).exists()
+
+
+def test_its_soak_is_the_samples(tmp_path):
+    """The soak's output in README is what the command prints for the committed sample."""
+    folder = shutil.copytree(ROOT / "notebooks" / "samples" / "soak", tmp_path / "soak")
+    shown = next(block for block in _blocks("text") if "soak of soak" in block)
+    done = subprocess.run(
+        [sys.executable, "-m", "loadtest", "soak", str(folder), "--budget", str(folder / "budget.toml")],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment(),
+        cwd=ROOT,
+    )
+
+    assert shown.rstrip() == done.stdout.rpartition("\n\n")[0]
+
+
+def test_its_budget_is_accepted():
+    """The example of a budget can be used as it stands."""
+    assert parse_budget(next(block for block in _blocks("toml") if "[drain]" in block)).allowances
