@@ -17,7 +17,7 @@ from loadtest.clock import NS_PER_US, Clock
 from loadtest.collect import Action, Collector, Entry, emission_key, write_mark
 from loadtest.collect.subjects import MARKED, actor_name, events_by_state, subject_key
 from loadtest.collect.tallies import Part
-from loadtest.contract import EVENTS, Consequence, consequences
+from loadtest.contract import Consequence, consequences
 from loadtest.directory import Agent, Contact
 from loadtest.distributed import creations
 from loadtest.plan import Step
@@ -480,7 +480,8 @@ class Acts:
         perhaps = one.certainty == "perhaps"
         if one.event not in self.crew.collector.tracked or (perhaps and one.event not in _AWAITED_PERHAPS):
             return None
-        who = actor_name(*_role_and_id(actor)) if EVENTS[one.event].subject == "typing" else ""
+        is_typing = one.spec is not None and one.spec.subject == "typing"
+        who = actor_name(*_role_and_id(actor)) if is_typing else ""
         number = self._subject_id(one, where, message_id, contact_id)
         if not number:
             return None
