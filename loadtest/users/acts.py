@@ -17,7 +17,7 @@ from loadtest.clock import NS_PER_US, Clock
 from loadtest.collect import Action, Collector, Entry, emission_key, write_mark
 from loadtest.collect.subjects import MARKED, actor_name, events_by_state, subject_key
 from loadtest.collect.tallies import Part
-from loadtest.contract import EVENTS, Consequence, consequences
+from loadtest.contract import Consequence, consequences
 from loadtest.directory import Agent, Contact
 from loadtest.distributed import creations
 from loadtest.plan import Step
@@ -152,7 +152,10 @@ class Acts:
             conversation.state["status"] = "open"
             conversation.in_doubt.add("status")
             state = (_STATUS, "open")
-            entries += self._reopened(call, conversation, actor, moment)
+            if _STATUS in self.crew.collector.tracked:
+                follow = _Follow(_STATUS, self._status_key(conversation, "open"))
+                told = self._open(follow, call, conversation, actor, moment)
+                entries += [] if told is None else [told]
         if isinstance(actor, Agent):
             choice = "private" if private else "public"
             if not private and not conversation.answered:
@@ -161,17 +164,8 @@ class Acts:
         reply = self._perform(call, entries, conversation, moment, bind, parts)
         if reopens and (status := outcome(reply)) != "uncertain":
             conversation.in_doubt.discard("status")
-            if status == "void":
-                conversation.state["status"] = "resolved"
+            conversation.state["status"] = "resolved" if status == "void" else "open"
         return reply
-
-    def _reopened(self, call: api.Call, where: Conversation, actor: Agent | Contact, moment: Moment) -> Sequence[Entry]:
-        """The entry of the change of status that follows from a contact's message in a resolved conversation."""
-        if _STATUS not in self.crew.collector.tracked:
-            return ()
-        follow = _Follow(_STATUS, self._status_key(where, "open"))
-        entry = self._open(follow, call, where, actor, moment)
-        return () if entry is None else (entry,)
 
     def _status_key(self, where: Conversation, status: str) -> bytes:
         by_state = _STATUS in events_by_state(self.crew.collector.settings.dialect)
@@ -195,12 +189,10 @@ class Acts:
 
         def bind(body: bytes) -> None:
             try:
-                number = api.parse_created(body).id
+                ledger.bind(entry, subject_key(_FIRST_REPLY, account_id, api.parse_created(body).id))
             except ValueError:  # the message itself is known by its mark
                 entries.remove(entry)
                 ledger.responded(entry, self.crew.clock.now_ns(), "void")
-            else:
-                ledger.bind(entry, subject_key(_FIRST_REPLY, account_id, number))
 
         return bind
 
@@ -394,19 +386,17 @@ class Acts:
         if created is None or scene.opened is None:
             return False
         bases = self._bases.setdefault(created.account_id, [])
-        base = next((one for one in bases if self._is_quiet(created.account_id, one)), None)
+        ledger, now_ns = self.crew.collector.ledger, self.crew.clock.now_ns()
+        told = ("contact.updated", "contact.merged")
+        base = next(
+            (n for n in bases if all(ledger.is_free(subject_key(e, created.account_id, n), now_ns) for e in told)), None
+        )
         if base is None:
             bases.append(created.contact_id)
             return True
         call = api.agent_merge_contacts(scene.agent, created.account_id, base, created.contact_id)
         place = Conversation(created, -1, scene.opened)
         return self._emit(call, place, scene.agent, moment, contact_id=base) is not None
-
-    def _is_quiet(self, account_id: int, contact_id: int) -> bool:
-        """Whether the next event about a contact can be told from those before."""
-        ledger, now_ns = self.crew.collector.ledger, self.crew.clock.now_ns()
-        told = ("contact.updated", "contact.merged")
-        return all(ledger.is_free(subject_key(event, account_id, contact_id), now_ns) for event in told)
 
     # -- emitting ----------------------------------------------------------------------------------------------------
 
@@ -490,15 +480,13 @@ class Acts:
         perhaps = one.certainty == "perhaps"
         if one.event not in self.crew.collector.tracked or (perhaps and one.event not in _AWAITED_PERHAPS):
             return None
-        who = actor_name(*_role_and_id(actor)) if EVENTS[one.event].subject == "typing" else ""
+        is_typing = one.spec is not None and one.spec.subject == "typing"
+        who = actor_name(*_role_and_id(actor)) if is_typing else ""
         number = self._subject_id(one, where, message_id, contact_id)
         if not number:
             return None
-        if (
-            state is not None
-            and state[0] == one.event
-            and one.event in events_by_state(self.crew.collector.settings.dialect)
-        ):
+        by_state = events_by_state(self.crew.collector.settings.dialect)
+        if state is not None and state[0] == one.event and one.event in by_state:
             who = state[1]
         key = subject_key(one.event, where.contact.account_id, number, who)
         return _Follow(one.event, key, perhaps, one.most or _UNBOUNDED)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from loadtest.store import open_run
 from tests.plugin.locusts import Ran, forked, locust
 
 SEED = 5
@@ -67,6 +68,18 @@ def test_the_counts_are_the_servers(runs: dict[int, Ran]) -> None:
     assert {"loss": found["lost"], "dup": found["duplicated"], "leak": found["leaked"]} == {
         kind: injected.count(kind) for kind in ("loss", "dup", "leak")
     }
+
+
+def test_presence_is_of_all_pairs(runs: dict[int, Ran]) -> None:
+    """An observer on one worker and a target on another are a pair, and time of such pairs is summed."""
+    pairs = {}
+    for workers, ran in runs.items():
+        gauges = open_run(ran.folder).gauge_frame()
+        of_pairs = gauges[gauges["name"] == "presence.pairs"]
+        pairs[workers] = of_pairs.groupby("worker")["value"].max().sum()
+
+    assert pairs[1] == pairs[3] == 9 * (9 + 6) + 6 * 9
+    assert runs[3].summary["presence"]["contact"]["p_a"] is not None
 
 
 def test_a_plan_with_an_end_ends_the_run(runs: dict[int, Ran]) -> None:
