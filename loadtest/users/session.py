@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import gevent
-from gevent.event import Event as Signal
-from gevent.lock import BoundedSemaphore
 
 from loadtest.cable import (
     CableConnection,
@@ -29,6 +28,7 @@ from loadtest.errors import TransportError
 from loadtest.plan import Scenario
 from loadtest.plan.scenario import Departure
 from loadtest.transport.interface import Socket
+from loadtest.users.gate import Gate, Waiter
 from loadtest.users.heartbeat import Beater, Heartbeats
 from loadtest.users.settings import FleetSettings
 
@@ -59,7 +59,7 @@ class Home(Protocol):
         """The schedule of beats."""
 
     @property
-    def connecting(self) -> BoundedSemaphore:
+    def connecting(self) -> Gate:
         """Bounds handshakes in flight."""
 
     def connect(self, receiver: Receiver) -> Socket:
@@ -111,6 +111,27 @@ class Session:
         lost_ns: monotonic time at which its connection before this one was lost; None where it left by itself.
     """
 
+    __slots__ = (
+        "_beater",
+        "_changed",
+        "_confirmed",
+        "_departure",
+        "_fleet",
+        "_gone",
+        "_hushed",
+        "_outcome",
+        "_period_s",
+        "_receiver",
+        "_second",
+        "_socket",
+        "_welcomed",
+        "_who",
+        "identifier",
+        "identity",
+        "lost_ns",
+        "role",
+    )
+
     def __init__(
         self,
         fleet: Home,
@@ -133,12 +154,11 @@ class Session:
         self._socket: Socket | None = None
         self._receiver: Receiver | None = None
         self._beater: Beater | None = None
-        self._over = Signal()
-        self._gone = Signal()
-        self._welcomed = Signal()
-        self._settled = Signal()  # confirmed, or over
-        self._outcome: Outcome | None = None
+        self._changed = Waiter()  # for one of the four below; only the visit's greenlet waits
+        self._welcomed = False
         self._confirmed = False
+        self._gone = False
+        self._outcome: Outcome | None = None
         self._departure: Departure = "left"
         self._hushed = False
         self._period_s = fleet.scenario.period_s(identity, fleet.settings.heartbeat_s)
@@ -175,9 +195,9 @@ class Session:
             with fleet.connecting:
                 self._open()
             self._await_answer()
-            while self._outcome is None and not self._over.wait(timeout=stay_s) and departure == "silent":
+            while not self._until(self._is_over, stay_s) and departure == "silent":
                 self._hush()
-                self._over.wait(timeout=silence_s)
+                self._until(self._is_over, silence_s)
                 self._resume()
             if self._outcome is None:
                 self._departure = departure
@@ -197,16 +217,39 @@ class Session:
 
     def drop(self) -> None:
         """Let go of what a frozen visit has left open."""
-        if self._socket is not None and not self._gone.is_set():
+        if self._socket is not None and not self._gone:
             self._socket.abort()
+
+    def _until(self, done: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Wait until ``done()``, or until the time is over; returns whether it is done."""
+        if timeout_s is None:
+            while not done():
+                self._changed.wait()
+            return True
+        with gevent.Timeout(timeout_s, exception=False):
+            while not done():
+                self._changed.wait()
+        return done()
+
+    def _is_over(self) -> bool:
+        return self._outcome is not None
+
+    def _is_welcomed(self) -> bool:
+        return self._welcomed or self._outcome is not None
+
+    def _is_settled(self) -> bool:
+        return self._confirmed or self._outcome is not None
+
+    def _is_gone(self) -> bool:
+        return self._gone
 
     def _hush(self) -> None:
         """Beat no more, for now; everything else goes on."""
         if self._beater is not None:
             self._beater.cancel()
-        self._is_gone("silent")
+        self._has_left("silent")
 
-    def _is_gone(self, how: Departure) -> None:
+    def _has_left(self, how: Departure) -> None:
         """Somebody is there no more, unless it has another tab that beats."""
         collector = self._fleet.collector
         if collector.sockets_of(self.identity) <= 1:
@@ -224,7 +267,7 @@ class Session:
         The protocol's deadlines, which the fleet watches, end it.
         """
         again_s = reconnect_policy(self._fleet.settings.reconnect).subscribe_again_s
-        while not self._settled.wait(timeout=again_s):
+        while not self._until(self._is_settled, again_s):
             if self._receiver is not None and self._outcome is None:
                 self._send(self._receiver.cable.subscribe(self.identifier, self._fleet.clock.now_ns()))
 
@@ -249,7 +292,7 @@ class Session:
         self._socket = fleet.connect(self._receiver)
         cable.opened(fleet.clock.now_ns())  # nothing is handed on before this greenlet waits
         fleet.watch(self._receiver)
-        self._welcomed.wait()
+        self._until(self._is_welcomed)
         if self._outcome is None:
             at_ns = fleet.clock.now_ns()
             fleet.collector.count("cable.connects", "", self.role)
@@ -284,21 +327,21 @@ class Session:
         fleet.offline(self)
         if receiver is not None:
             fleet.unwatch(receiver)
-        if socket is None or self._gone.is_set():
+        if socket is None or self._gone:
             return
         now_ns = fleet.clock.now_ns()
         if self._departure == "cut":
-            self._is_gone("cut")
+            self._has_left("cut")
             socket.abort()
         elif self._departure == "frozen" and receiver is not None:
-            self._is_gone("frozen")
+            self._has_left("frozen")
             receiver.retire(now_ns)
             socket.pause()
         else:
             socket.close(timeout_s=fleet.settings.close_timeout_s)
             # a killed greenlet waits no further: the transport's own timer ends the close handshake
             if not was_killed:
-                self._gone.wait(timeout=fleet.settings.close_timeout_s + 1.0)
+                self._until(self._is_gone, fleet.settings.close_timeout_s + 1.0)
 
     # -- in the hub --------------------------------------------------------------------------------------------------
 
@@ -307,16 +350,16 @@ class Session:
             self._outcome = outcome
             if self._beater is not None:
                 self._beater.cancel()
-            for signal in (self._over, self._welcomed, self._settled):
-                signal.set()
+            self._changed.wake()
 
     def _on_event(self, event: Any) -> None:
         if isinstance(event, Welcomed):
-            self._welcomed.set()
+            self._welcomed = True
+            self._changed.wake()
         elif isinstance(event, Confirmed):
             if not self._confirmed and self._outcome is None:
                 self._confirmed = True
-                self._settled.set()
+                self._changed.wake()
                 self._beater = self._fleet.heartbeats.add(self._beat, self._period_s)
                 if not self._second:
                     gevent.get_hub().loop.run_callback(self._fleet.online, self)
@@ -352,5 +395,6 @@ class Session:
             name = "by_us" if by_us else str(code)
         if self._confirmed or name != "by_us":
             self._fleet.collector.count("cable.disconnects", name, self.role)
-        self._gone.set()
+        self._gone = True
+        self._changed.wake()
         self._end(Outcome("dropped", confirmed=self._confirmed, closed=True, detail=f"{code} {reason}".strip()))
