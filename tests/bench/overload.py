@@ -1,7 +1,7 @@
-"""What becomes of a run that is offered more than a core can read: ``python -m tests.bench.overload``.
+"""What becomes of a run that is offered more than a core can read in time: ``python -m tests.bench.overload``.
 
 One Locust process on one core, the reference server on the other, and a rate of messages that makes more deliveries a
-second than the process can read, with the kernel's stamps on all sockets, which costs more. The backlog waits in the
+second than the process can read in time, with the kernel's stamps on all sockets, which costs more. The backlog waits in the
 kernel and is read after the hold. To be seen: every delivery is accounted for (none lost, doubled, overtaken, leaked or
 unknown), the lag is shown, and the run is INVALID and says how many workers the load needs. Bounded by its run time;
 the exit code is 0 where all of that held, 1 where it did not, 2 where the load was not too much for this machine.
@@ -74,7 +74,7 @@ def main() -> int:
         prog="python -m tests.bench.overload", description=(__doc__ or "").split("\n\n")[0]
     )
     parser.add_argument("--agents", type=int, default=1000)
-    parser.add_argument("--rate", type=float, default=140.0, help="messages a second")
+    parser.add_argument("--rate", type=float, default=180.0, help="messages a second")
     parser.add_argument("--hold", type=float, default=8.0, metavar="SECONDS")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="loadtest-overload-") as scratch:
