@@ -3,7 +3,8 @@
 One Locust process on one core, the reference server on the other, and a rate of messages that makes more deliveries a
 second than the process can read in time, with the kernel's stamps on all sockets, which costs more. The backlog waits
 in the kernel. To be seen: every delivery is accounted for (none lost, doubled, overtaken, leaked or unknown), the lag
-is shown, and the run is INVALID and says how many workers the load needs. Bounded by its run time; the exit code is 0 where all of that held, 1 where it did not, 2 where the load was not too much for this machine.
+is shown, and the run is INVALID and says how many workers the load needs. Bounded by its run time; the exit code is 0
+where all of that held, 1 where it did not, 2 where the load was not too much for this machine.
 """
 
 from __future__ import annotations
