@@ -9,6 +9,7 @@ What is legal when is the table of :mod:`loadtest.cable.transitions`.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from loadtest.cable import frames
@@ -66,9 +67,9 @@ class CableConnection:
         stale_after_s: float = 6.0,
         only_pings_count: bool = False,
     ) -> None:
-        self._timeout_confirm_ns = round(confirm_timeout_s * NS_PER_S)
-        self._timeout_welcome_ns = round(welcome_timeout_s * NS_PER_S)
-        self._timeout_stale_ns = round(stale_after_s * NS_PER_S)
+        self._timeout_confirm_ns = _in_ns(confirm_timeout_s)
+        self._timeout_welcome_ns = _in_ns(welcome_timeout_s)
+        self._timeout_stale_ns = _in_ns(stale_after_s)
         self._only_pings = only_pings_count
         self._state = State.CONNECTING
         self._subscriptions: dict[str, Subscription] = {}
@@ -158,7 +159,7 @@ class CableConnection:
                 return subscription, []
         value = canonical(identifier)
         for subscription in self._subscriptions.values():
-            if value is not None and subscription.canonical == value:
+            if value is not None and canonical(subscription.identifier) == value:
                 subscription.alias = identifier
                 return subscription, self._fault("identifier_reencoded", of)
         return None, self._fault("unknown_identifier", of)
@@ -305,3 +306,9 @@ class CableConnection:
         events = self.check(now_ns) if step.taken else []
         self._state = step.to
         return events
+
+
+@functools.lru_cache(maxsize=64)
+def _in_ns(seconds: float) -> int:
+    """Nanoseconds; the same number for all connections, which would keep three each."""
+    return round(seconds * NS_PER_S)

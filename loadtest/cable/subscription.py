@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 from loadtest.cable.events import Confirmed, Event, ProtocolFault, Received, Rejected, Unconfirmed
-from loadtest.cable.identifier import canonical
 from loadtest.errors import CableProtocolError
 
 
@@ -108,11 +107,10 @@ class Subscription:
         now_ns: monotonic time of the first subscribe command.
     """
 
-    __slots__ = ("_owed", "_sent_ns", "_timeout_ns", "alias", "canonical", "identifier", "state")
+    __slots__ = ("_owed", "_sent_ns", "_timeout_ns", "alias", "identifier", "state")
 
     def __init__(self, identifier: str, confirm_timeout_ns: int, now_ns: int) -> None:
         self.identifier = identifier
-        self.canonical = canonical(identifier)
         self.alias: str | None = None
         """The identifier as the server last wrote it, where that differs."""
         self.state = SubscriptionState.ENDED

@@ -8,7 +8,7 @@ that only some versions of the server send to this role.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -23,6 +23,7 @@ EVIDENCE_PER_KIND = 20
 """Frames kept of a kind of violation, and of an unknown name, in a process."""
 
 _EVIDENCE_PER_TOLERANCE = 3
+_FEW = 8
 _MOST_NAMES = 256
 _SAMPLED_NAMES = 32
 _LONGEST_NAME = 64
@@ -84,14 +85,14 @@ class Checks:
                 "agent",
                 account_ids=agent.account_ids,
                 user_id=agent.user_id,
-                inbox_ids=None if agent.role == "administrator" else frozenset(agent.inbox_ids),
+                inbox_ids=None if agent.role == "administrator" else _sought(agent.inbox_ids),
                 identifier=identifier,
             )
         contact = people.contacts[identity - len(people.agents)]
         return Recipient(
             "contact",
             account_ids=(contact.account_id,),
-            contact_ids=frozenset({contact.contact_id}),
+            contact_ids=(contact.contact_id,),
             conversation_ids=people.conversations_of(contact),
             identifier=identifier,
         )
@@ -172,6 +173,11 @@ class Checks:
         """How many frames were checked since the last call, by event and role."""
         checked, self._checked = self._checked, Counter()
         return checked
+
+
+def _sought(ids: tuple[int, ...]) -> Container[int]:
+    """Ids to look for some in; few are found as fast in a tuple, which is there already."""
+    return ids if len(ids) <= _FEW else frozenset(ids)
 
 
 def _evidence(text: bytes) -> Mapping[str, Any]:

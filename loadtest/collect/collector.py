@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -23,11 +23,14 @@ from loadtest.collect.marks import PRIVATE, PUBLIC
 from loadtest.collect.people import ROLES, People
 from loadtest.collect.presence import MOST_PAIRS, TRUTH, Presence, PresenceSettings, Stranger
 from loadtest.collect.read_lag import ReadLagLog
-from loadtest.collect.subjects import counted_events, tracked_events
+from loadtest.collect.subjects import MARKED, counted_events, tracked_events
 from loadtest.directory import Directory, Role
 from loadtest.metrics import Batch, Gauge, Note
 
 Dialect = Literal["auto", "seed", "current"]
+
+Common: TypeAlias = tuple[bytes, int, dict[bytes, Entry], list[int], list[int]]
+"""What a mark begins with and how long that is, the entries by key, the counter of frames and bytes, the sampler's."""
 
 #: how long a tick works in one go before arrivals get their turn
 _TURN_NS = 1_000_000
@@ -134,6 +137,7 @@ class Collector:
         self.counted: frozenset[str] = counted_events(settings.dialect)
         self.holding = False
         self._received: dict[tuple[str, Role], list[int]] = {}
+        self._common: dict[tuple[Role, bool], Common] = {}
         self._ping_gaps: dict[Role, list[tuple[int, int]]] = {role: [] for role in ROLES}
         self._lateness: dict[int, list[int]] = {}
         self._judged_window = 0
@@ -166,6 +170,20 @@ class Collector:
     def received_cell(self, event: str, role: Role) -> list[int]:
         """The counter [frames, bytes] of an event on a role's sockets, for a receiver to add to directly."""
         return self._received.setdefault((event, role), [0, 0])
+
+    def common(self, role: Role, *, spaced: bool = False) -> Common:
+        """What the receivers of a role need for a marked message; kept together, and once for all of them.
+
+        Args:
+            role: whose sockets.
+            spaced: whether the server writes a space after a colon.
+        """
+        found = self._common.get((role, spaced))
+        if found is None:
+            needle = self.needles[PUBLIC].replace(b'":"', b'": "') if spaced else self.needles[PUBLIC]
+            cells = self.received_cell(MARKED, role), self.checks.cell(MARKED, role)
+            found = self._common[role, spaced] = (needle, len(needle), self.ledger.entries, *cells)
+        return found
 
     # -- connections -------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from loadtest.collect.membership import among
 from loadtest.collect.subjects import MARKED
 
 #: a copy flood on one entry is counted, not kept: ticks kept at least
@@ -172,7 +173,7 @@ class Entry:
         required = self.required
         if required is None or len(self.who) < len(required):
             return False
-        return bool(np.isin(required, np.array(self.who, dtype=np.int32)).all())
+        return bool(among(required, np.array(self.who, dtype=np.int32)).all())
 
 
 @dataclass(slots=True)

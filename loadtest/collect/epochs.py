@@ -11,6 +11,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from loadtest.collect.membership import among
+
 NEVER_NS = np.iinfo(np.int64).max
 
 
@@ -109,4 +111,4 @@ class Epochs:
     def count_without(self, identities: NDArray[np.int64], at_ns: int) -> NDArray[np.int64]:
         """Those of the identities that had no confirmed epoch at ``at_ns``."""
         present = self.identity[self.alive_at(identities, at_ns, 0)]
-        return identities[~np.isin(identities, present)]
+        return identities[~among(identities, present)]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from loadtest.clock import NS_PER_US, Clock
 from loadtest.collect.entry import TICKS_AT_LEAST, Action, Entry, Seen
 from loadtest.collect.epochs import Epochs
+from loadtest.collect.membership import among
 from loadtest.collect.people import ROLES, People
 from loadtest.contract import DialectName, EventSpec, events_of
 from loadtest.metrics import Batch, Closing, Doubt
@@ -126,11 +127,11 @@ class Judge:
         entry = seen.entry
         entry.settled = True
         assert entry.required is not None
-        mine = np.isin(seen.epochs, entry.required)
+        mine = among(seen.epochs, entry.required)
         self._latencies(entry, seen.epochs[mine], seen.first_ns[mine], batch)
         if entry.lagged:
             epochs, arrivals = entry.kernel_arrivals()
-            mine = np.isin(epochs, entry.required)
+            mine = among(epochs, entry.required)
             self._arrivals(entry, epochs[mine], arrivals[mine], batch)
 
     def close(self, seen: Seen, batch: Batch, *, over: bool) -> bool:
@@ -172,7 +173,7 @@ class Judge:
         missing = ~ticked & ~cut
         lost = missing if over and not entry.overflow else np.zeros(len(required), dtype=bool)
         by_peer = self._epochs.is_cut_by_peer(required)
-        allowed = np.isin(self._epochs.identity[seen.epochs], self.allowed_of(action))
+        allowed = among(self._epochs.identity[seen.epochs], self.allowed_of(action))
         away = nobody if void or none else self._away(entry, action)
         emitted = int(entry.own and not void and not none)
         excess = np.maximum(seen.copies - action.most, 0)
@@ -245,7 +246,7 @@ class Judge:
         late = np.array([epoch in missing for epoch in fresh.epochs.tolist()], dtype=bool)
         missing.difference_update(fresh.epochs.tolist())
         had = np.array([before[epoch] for epoch in fresh.epochs.tolist()], dtype=np.int64)
-        allowed = np.isin(self._epochs.identity[fresh.epochs], self.allowed_of(action))
+        allowed = among(self._epochs.identity[fresh.epochs], self.allowed_of(action))
         excess = np.maximum(had + fresh.copies - np.maximum(had, action.most), 0)
         doubted = entry.doubted and not entry.heard
         if not doubted:

@@ -29,7 +29,7 @@ from loadtest.cable import (
 )
 from loadtest.collect.collector import Collector
 from loadtest.collect.epochs import EndCause
-from loadtest.collect.marks import KEY_WIDTH, PRIVATE, PUBLIC, read_mark
+from loadtest.collect.marks import KEY_WIDTH, PRIVATE, read_mark
 from loadtest.collect.presence_views import Told
 from loadtest.collect.subjects import MARKED
 from loadtest.collect.tallies import read_state
@@ -73,21 +73,17 @@ class Receiver:
     """
 
     __slots__ = (
-        "_created_cell",
+        "_common",
         "_created_length",
         "_created_prefix",
         "_early",
-        "_entries",
         "_heard_ns",
         "_learned",
-        "_needle",
-        "_needle_length",
         "_on_closed",
         "_on_event",
         "_prefix",
         "_private_needle",
         "_recipient",
-        "_sample",
         "_tolerated",
         "_wants",
         "beats",
@@ -121,17 +117,13 @@ class Receiver:
         """Events so far that change how many conversations there are, by status and assignee."""
         self._on_event = on_event
         self._on_closed = on_closed
-        self._entries = collector.ledger.entries
-        self._needle = collector.needles[PUBLIC]
-        self._needle_length = len(self._needle)
-        self._created_cell = collector.received_cell("message.created", role)
+        self._common = collector.common(role)
         self._prefix = self._created_prefix = _UNLEARNED
         self._created_length = 0
         self._learned = 0
         self._heard_ns = 0  # newest event; the cable is told of it later, as two calls a delivery are one too many
         self._early: list[tuple[bytes, int]] = []
         self._wants = collector.checks.wants
-        self._sample = collector.checks.cell(MARKED, role)
         self._tolerated = collector.checks.tolerated[role]
         self._recipient = collector.checks.recipient(identity, identifier)
         self._private_needle = collector.needles[PRIVATE] if role == "contact" else b""
@@ -146,12 +138,13 @@ class Receiver:
     def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
         """A whole text message: see :class:`loadtest.transport.interface.Handler`."""
         if data.startswith(self._created_prefix, start):
-            found = data.find(self._needle, start + self._created_length, end)
+            needle, needle_length, entries, cell, sample = self._common
+            found = data.find(needle, start + self._created_length, end)
             if found >= 0:
                 self._heard_ns = arrival_ns
-                found += self._needle_length
+                found += needle_length
                 key = data[found : found + KEY_WIDTH]
-                entry = self._entries.get(key) or self.collector.ledger.unknown(key, arrival_ns)
+                entry = entries.get(key) or self.collector.ledger.unknown(key, arrival_ns)
                 who = entry.who
                 if len(who) < entry.room:
                     if lag_ns >= 0:
@@ -160,10 +153,8 @@ class Receiver:
                     entry.when.append(arrival_ns)
                 else:
                     entry.overflow += 1
-                cell = self._created_cell
                 cell[0] += 1
                 cell[1] += end - start
-                sample = self._sample
                 if not sample[0] and sample[1] > 1:  # as Sampler.wants does, without the call
                     sample[1] -= 1
                 elif self._wants(MARKED, self.role):
@@ -281,9 +272,7 @@ class Receiver:
                 self._prefix = text[: place + len(opening)]
                 self._created_prefix = self._prefix + _CREATED
                 self._created_length = len(self._created_prefix)
-                if b": " in opening:
-                    self._needle = self.collector.needles[PUBLIC].replace(b'":"', b'": "')
-                    self._needle_length = len(self._needle)
+                self._common = self.collector.common(self.role, spaced=b": " in opening)
                 return
 
     def _event_frame(self, text: bytes, arrival_ns: int, size: int, lag_ns: int = -1) -> None:

@@ -19,7 +19,7 @@ violation; what any version that the dialect stands for allows is none either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -56,7 +56,7 @@ class Recipient:
     account_ids: Container[int]
     user_id: int | None = None
     inbox_ids: Container[int] | None = None
-    contact_ids: frozenset[int] = frozenset()
+    contact_ids: Collection[int] = ()
     conversation_ids: Container[int] | None = None
     identifier: str = field(default="", repr=False)
 
@@ -203,7 +203,7 @@ def _check_contact(
         _dict(conversation.get("contact_inbox")).get("contact_id"),
     )
     ids = [value for value in theirs if type(value) is int]
-    if ids and recipient.contact_ids.isdisjoint(ids):
+    if ids and not any(value in recipient.contact_ids for value in ids):
         found.append(ContractViolation("wrong_audience", spec.name, f"conversation of contact {ids[0]}"))
 
 

@@ -73,8 +73,9 @@ class WebSocket:
 
     Attributes:
         recv: reads bytes, as the socket's.
-        scanner: takes them apart.
-        is_bare: whether what is read goes to the scanner as it is.
+        scanner: takes apart what is read.
+        quick: whom a read that is one common frame may be handed to straight away, as it is; None where it has to come
+            through :meth:`receive`.
     """
 
     __slots__ = (
@@ -90,7 +91,7 @@ class WebSocket:
         "_subprotocol",
         "_timer",
         "_tls",
-        "is_bare",
+        "quick",
         "recv",
         "scanner",
     )
@@ -111,7 +112,7 @@ class WebSocket:
         self._fd = sock.fileno()
         self._stamped = None if lags is None else StampedReads(sock, lags)
         self.recv = sock.recv if self._stamped is None else self._stamped.recv
-        self.is_bare = tls is None and lags is None
+        self.quick: Handler | None = handler if tls is None and lags is None else None
         self._loop = loop
         self._handler: Handler | None = handler
         self.scanner = FrameScanner(handler, self)
@@ -205,6 +206,10 @@ class WebSocket:
             self._by_us = not by_peer
         if self._timer is None:
             self._arm(PEER_CLOSE_TIMEOUT_S)
+
+    def slowed(self, slow: bool) -> None:
+        """The scanner's word that reads have to come through it, or need not any more."""
+        self.quick = None if slow or self._tls is not None or self._stamped is not None else self._handler
 
     def receive(self) -> int:
         """Read once and hand on what came: the poller's call, in the hub.

@@ -2,8 +2,8 @@
 
 No greenlet, no watcher and no protocol object per connection; a greenlet is only needed to connect.
 Each turn serves a bounded number of ready sockets, then gevent's other greenlets run.
-A frame is stamped right after the read that completed it, recognised in place and handed to its connection's handler,
-in the hub.
+It first reads them all, one after the other, which is a tenth faster than to take each read apart at once, and stamps
+each read as it returns; then a frame is recognised in place and handed to its connection's handler, in the hub.
 
 Works with and without gevent's monkey patching: patched originals are asked for where they are needed.
 """
@@ -18,8 +18,8 @@ import ssl
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import gevent
 import gevent.lock
@@ -31,13 +31,17 @@ from loadtest.transport.connection import READ_BYTES, READABLE, WRITABLE, Timer,
 from loadtest.transport.handshake import OpeningHandshake, shown_address, split_url
 from loadtest.transport.interface import Endpoint, Handler, ReadLags
 from loadtest.transport.names import AddressBook, SockAddr
-from loadtest.transport.scanner import COMMON
+from loadtest.transport.scanner import common_header
 from loadtest.transport.sources import bind_source
 from loadtest.transport.stamped import Share, ask_for_stamps
 from loadtest.transport.tls import TlsStream
 
 _FRAMES_A_TURN = 2048  # a few ms of work: beyond it the rest of the batch waits for the next turn
+_LONG_READ_BYTES = 2048  # longer than nearly every event: such a read holds several
 _READ = 1  # what a gevent io watcher calls readable
+
+_Read: TypeAlias = tuple[WebSocket, bytes, int]
+"""Whose, what was read, and the monotonic time at which the read returned."""
 
 
 class Poller:
@@ -169,46 +173,76 @@ class Poller:
         self.turns += 1
         if len(ready) > self.max_batch:
             self.max_batch = len(ready)
-        self._left_over = []
+        limit = self.frames + _FRAMES_A_TURN
+        remaining = iter(ready)
+        reads: list[_Read] | None = None
+        while reads != [] and self.frames < limit:
+            reads = self._read(remaining, limit)
+            self._hand_on(reads)
+        self._left_over = list(remaining)
+
+    def _read(self, remaining: Iterator[tuple[int, int]], limit: int) -> list[_Read]:
+        """Read ready sockets, and hand on nothing yet: reading alone keeps to the processor's caches.
+
+        What does not go the common way (stamped, encrypted, with something to send) is served at once.
+
+        Args:
+            remaining: descriptors and events; those that are not served are left in it.
+            limit: ends early when so many messages have been handed on.
+
+        Returns:
+            What was read; ends early at a read so long that many messages are in it.
+        """
         connection_of, monotonic_ns = self._sockets.get, time.monotonic_ns
-        frames = 0
-        for place, (fd, events) in enumerate(ready, 1):
+        reads: list[_Read] = []
+        keep = reads.append
+        for fd, events in remaining:
             connection = connection_of(fd)
             if connection is None:
                 continue
+            if connection.quick is not None and events == READABLE:
+                recv = connection.recv  # a name first: to call an attribute that is no method takes twice as long
+                try:
+                    data = recv(READ_BYTES)
+                except OSError:
+                    self._serve(connection, events)  # asks again what it is
+                    continue
+                keep((connection, data, monotonic_ns()))
+                if len(data) > _LONG_READ_BYTES:
+                    break
+            else:
+                self._serve(connection, events)
+                if self.frames >= limit:
+                    break
+        return reads
+
+    def _hand_on(self, reads: list[_Read]) -> None:
+        """Hand on what was read, unless its connection was closed meanwhile."""
+        header_of = common_header
+        frames = 0
+        for connection, data, arrival_ns in reads:
+            handler = connection.quick
             try:
-                if events != READABLE or not connection.is_bare:
-                    if events & WRITABLE:
-                        connection.flush()
-                    if events != WRITABLE:
-                        frames += connection.receive()
-                else:  # nearly all: spelt out, since calls would cost a sixth of it (tests/bench)
-                    try:
-                        data = connection.recv(READ_BYTES)
-                    except OSError:
-                        frames += connection.receive()  # asks again what it is
-                        continue
-                    arrival_ns = monotonic_ns()
-                    scanner = connection.scanner
-                    size = len(data)
-                    if (
-                        size > 4
-                        and data[0] == COMMON
-                        and data[1] == 126
-                        and ((data[2] << 8) | data[3]) + 4 == size
-                        and not scanner.slow
-                    ):
-                        scanner.on_text(data, 4, size, arrival_ns)
-                        frames += 1
-                    else:
-                        frames += connection.take(data, arrival_ns)
+                if handler is not None and data[:4] == header_of(len(data)):
+                    handler.on_text(data, 4, len(data), arrival_ns)
+                    frames += 1
+                else:
+                    frames += connection.take(data, arrival_ns)
             except Exception as error:
                 self.report(error)
                 connection.abort()
-            if frames >= _FRAMES_A_TURN:
-                self._left_over = ready[place:]
-                break
         self.frames += frames
+
+    def _serve(self, connection: WebSocket, events: int) -> None:
+        """Do what a connection's descriptor is ready for."""
+        try:
+            if events & WRITABLE:
+                connection.flush()
+            if events != WRITABLE:
+                self.frames += connection.receive()
+        except Exception as error:
+            self.report(error)
+            connection.abort()
 
     def _deliver_held(self, connection: WebSocket) -> None:
         try:

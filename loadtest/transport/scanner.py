@@ -11,6 +11,7 @@ Knows nothing of sockets or gevent. Differentially tested against websockets' ow
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Protocol
 
@@ -42,6 +43,19 @@ LOGGER.setLevel(logging.WARNING)
 _ANY_URI = WebSocketURI(False, "cable", 80, "/", "")  # an open protocol never looks at it
 
 
+@functools.cache
+def common_header(size: int) -> bytes:
+    """The first four bytes of a read of ``size`` bytes that is one common frame of a medium length.
+
+    Nearly all events are between 126 bytes and 64 KiB long. For a read that no such frame fills this is what no read
+    begins with.
+    """
+    length = size - 4
+    if not 126 <= length <= _SHORT_BYTES:
+        return b"none."  # longer than what it is compared with
+    return bytes((COMMON, 126, length >> 8, length & 0xFF))
+
+
 def encode_text(text: str) -> bytes:
     """One text message as a client's frame: whole, masked."""
     return Frame(Opcode.TEXT, text.encode()).serialize(mask=True)
@@ -56,6 +70,9 @@ class Peer(Protocol):
     def closing(self, *, by_peer: bool) -> None:
         """A close frame has been received, or sent because the peer broke the protocol: the end is near."""
 
+    def slowed(self, slow: bool) -> None:
+        """Whether every read has to come through :meth:`FrameScanner.feed` from now on."""
+
 
 class FrameScanner:
     """The receiving half of one connection.
@@ -66,18 +83,17 @@ class FrameScanner:
         max_message_bytes: longest message taken, at least 65,535.
 
     Attributes:
-        on_text: the handler's.
         slow: whether something is kept or judged, so that every read has to come through :meth:`feed`. While it is
-            unset a reader may hand a read that is one common frame to :attr:`on_text` itself.
+            unset, as it is at first, a reader may hand a read that is one common frame to the handler itself; the peer
+            is told when that changes.
     """
 
-    __slots__ = ("_handler", "_held", "_judge", "_need", "_peer", "_tail", "max_message_bytes", "on_text", "slow")
+    __slots__ = ("_handler", "_held", "_judge", "_need", "_peer", "_tail", "max_message_bytes", "slow")
 
     def __init__(self, handler: Handler, peer: Peer, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
         if max_message_bytes < _SHORT_BYTES:
             raise ValueError(f"max_message_bytes must be at least {_SHORT_BYTES}, not {max_message_bytes}")
         self._handler: Handler | None = handler
-        self.on_text = handler.on_text
         self._peer: Peer | None = peer
         self.slow = False
         self._held: tuple[bytes, int] | None = None
@@ -89,7 +105,7 @@ class FrameScanner:
     def hold(self, data: bytes, arrival_ns: int) -> None:
         """Keep bytes that came with the handshake's answer until the first :meth:`feed`."""
         self._held = (data, arrival_ns)
-        self.slow = True
+        self._update_slow()
 
     def feed(self, data: bytes, arrival_ns: int) -> int:
         """Take what was read and hand on every message it completes.
@@ -117,7 +133,8 @@ class FrameScanner:
             Whether it was; otherwise nothing was taken.
         """
         size = len(data)
-        if self.slow or size < 4 or data[0] != COMMON:
+        handler = self._handler
+        if self.slow or handler is None or size < 4 or data[0] != COMMON:
             return False
         length = data[1]
         start = 2
@@ -128,7 +145,7 @@ class FrameScanner:
             return False
         if start + length != size:
             return False
-        self.on_text(data, start, size, arrival_ns, lag_ns)
+        handler.on_text(data, start, size, arrival_ns, lag_ns)
         return True
 
     def _scan(self, data: bytes, arrival_ns: int) -> int:
@@ -151,9 +168,9 @@ class FrameScanner:
         self._update_slow()
         size = len(data)
         position = need = 0
-        while position < size and self._handler is not None:
+        while position < size and (handler := self._handler) is not None:
             if not self.slow:
-                served, position = self._common_run(data, position, size, arrival_ns + count)
+                served, position = self._common_run(handler, data, position, size, arrival_ns + count)
                 count += served
                 if position == size or self._handler is None:
                     break
@@ -168,7 +185,7 @@ class FrameScanner:
                 self._need = need
                 break
             if data[position] == COMMON and not self.slow:
-                self.on_text(data, position + header, position + need, arrival_ns + count)
+                handler.on_text(data, position + header, position + need, arrival_ns + count)
                 count += 1
             else:
                 count += self._judged(data[position : position + need], arrival_ns + count)
@@ -176,7 +193,7 @@ class FrameScanner:
         self._update_slow()
         return count
 
-    def _common_run(self, data: bytes, position: int, size: int, arrival_ns: int) -> tuple[int, int]:
+    def _common_run(self, handler: Handler, data: bytes, position: int, size: int, arrival_ns: int) -> tuple[int, int]:
         """Hand on consecutive whole common frames; ends early when the handler closes the connection.
 
         Returns:
@@ -195,7 +212,7 @@ class FrameScanner:
                 break
             if end > size:
                 break
-            self.on_text(data, start, end, arrival_ns + count)
+            handler.on_text(data, start, end, arrival_ns + count)
             count += 1
             position = end
             if self.slow:
@@ -238,7 +255,7 @@ class FrameScanner:
                 if judge.binary:
                     self._handler.on_protocol_error("binary", f"a binary message of {len(message)} bytes", arrival_ns)
                 else:
-                    self.on_text(message, 0, len(message), arrival_ns)
+                    self._handler.on_text(message, 0, len(message), arrival_ns)
                     count += 1
         error = judge.protocol.parser_exc
         if error is not None and self._handler is not None:
@@ -279,9 +296,9 @@ class FrameScanner:
 
     def release(self) -> None:
         """Forget the connection: nothing is handed on any more."""
-        self._handler = self._peer = self._tail = self._held = None
-        self.on_text = _ignore
-        self.slow = True
+        self._tail = self._held = self._handler = None
+        self._update_slow()
+        self._peer = None
 
     def _the_judge(self) -> _Judge:
         if self._judge is None:
@@ -294,12 +311,16 @@ class FrameScanner:
                 self._peer.write(data)
 
     def _update_slow(self) -> None:
-        self.slow = (
+        slow = (
             self._tail is not None
             or self._held is not None
             or self._handler is None
             or (self._judge is not None and self._judge.strict)
         )
+        if slow is not self.slow:
+            self.slow = slow
+            if self._peer is not None:
+                self._peer.slowed(slow)
 
 
 class _Judge:
@@ -348,7 +369,3 @@ class _Judge:
 
 def _as_bytes(frame: Frame) -> bytes:
     return bytes(frame.data)
-
-
-def _ignore(data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
-    """What a released scanner calls in place of its handler."""

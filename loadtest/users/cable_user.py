@@ -36,15 +36,21 @@ class CableUser(User):
     a user's own greenlet only looks after its connection.
     """
 
+    # what a user's dictionary would hold for ten times the memory: users are made before their attributes are
+    __slots__ = ("_tabs", "claimed", "fleet")
+
     abstract = True
     role: Role = "agent"
     wait_time = constant(0)
 
+    fleet: Fleet | None
+    claimed: tuple[int, Agent | Contact] | None
+
     def on_start(self) -> None:
         """Take an identity; without one the user idles (and is counted) until one is unused."""
-        self.fleet: Fleet | None = None
-        self.claimed: tuple[int, Agent | Contact] | None = None
-        self._tabs: list[gevent.Greenlet] = []
+        self.fleet = None
+        self.claimed = None
+        self._tabs: tuple[gevent.Greenlet, ...] = ()
         self._begin()
 
     def _begin(self) -> None:
@@ -64,7 +70,7 @@ class CableUser(User):
     def on_stop(self) -> None:
         """Give the identity back."""
         gevent.killall(self._tabs)
-        self._tabs.clear()
+        self._tabs = ()
         if self.fleet is not None:
             self.fleet.collector.user_stopped(self.role)
             if self.claimed is not None:
@@ -84,8 +90,9 @@ class CableUser(User):
         policy = reconnect_policy(fleet.settings.reconnect)
         gevent.sleep(fleet.turn_s())
         if self.role == "agent":
-            for _ in range(fleet.scenario.tabs - 1):
-                self._tabs.append(gevent.spawn(self._keep_tab, fleet, identity, who, policy))
+            self._tabs += tuple(
+                gevent.spawn(self._keep_tab, fleet, identity, who, policy) for _ in range(fleet.scenario.tabs - 1)
+            )
         visit = attempt = 0
         lost_ns: int | None = None
         forgotten = False

@@ -30,6 +30,7 @@ from loadtest.transport.sources import bind_source
 from loadtest.users.canaries import Canaries
 from loadtest.users.chat import Chat
 from loadtest.users.ensemble import Ensemble
+from loadtest.users.gate import Gate
 from loadtest.users.heartbeat import Heartbeats
 from loadtest.users.presence_acts import PresenceActs
 from loadtest.users.refetch import Refetcher
@@ -115,7 +116,7 @@ class Fleet:
         self.presence_acts = PresenceActs(self)
         self._here: set[Session] = set()
         self._turnstile = Turnstile(settings.connect_rate, share, shares)
-        self.connecting = BoundedSemaphore(settings.connects_at_once)
+        self.connecting = Gate(settings.connects_at_once)
         self.chat = Chat(
             self,
             Pacer(settings.emit_rate / 2, settings.seed, slots=-(-settings.emissions // 2)),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import gevent
-from gevent.event import Event as Signal
-from gevent.lock import BoundedSemaphore
 
 from loadtest.cable import (
     CableConnection,
@@ -29,6 +28,7 @@ from loadtest.errors import TransportError
 from loadtest.plan import Scenario
 from loadtest.plan.scenario import Departure
 from loadtest.transport.interface import Socket
+from loadtest.users.gate import Gate, Waiter
 from loadtest.users.heartbeat import Beater, Heartbeats
 from loadtest.users.settings import FleetSettings
 
@@ -59,7 +59,7 @@ class Home(Protocol):
         """The schedule of beats."""
 
     @property
-    def connecting(self) -> BoundedSemaphore:
+    def connecting(self) -> Gate:
         """Bounds handshakes in flight."""
 
     def connect(self, receiver: Receiver) -> Socket:
@@ -117,6 +117,28 @@ class Session:
         forgotten: its subscription was rejected on a socket before: connect, and ask for nothing.
     """
 
+    __slots__ = (
+        "_beater",
+        "_changed",
+        "_confirmed",
+        "_departure",
+        "_fleet",
+        "_gone",
+        "_hushed",
+        "_outcome",
+        "_period_s",
+        "_receiver",
+        "_rejected",
+        "_second",
+        "_socket",
+        "_welcomed",
+        "_who",
+        "identifier",
+        "identity",
+        "lost_ns",
+        "role",
+    )
+
     def __init__(
         self,
         fleet: Home,
@@ -140,12 +162,11 @@ class Session:
         self._socket: Socket | None = None
         self._receiver: Receiver | None = None
         self._beater: Beater | None = None
-        self._over = Signal()
-        self._gone = Signal()
-        self._welcomed = Signal()
-        self._settled = Signal()  # confirmed, rejected, or over
-        self._outcome: Outcome | None = None
+        self._changed = Waiter()  # for one of those below; only the visit's greenlet waits
+        self._welcomed = False
         self._confirmed = False
+        self._gone = False
+        self._outcome: Outcome | None = None
         self._rejected = forgotten
         self._departure: Departure = "left"
         self._hushed = False
@@ -183,9 +204,9 @@ class Session:
             with fleet.connecting:
                 self._open()
             self._await_answer()
-            while self._outcome is None and not self._over.wait(timeout=stay_s) and departure == "silent":
+            while not self._until(self._is_over, stay_s) and departure == "silent":
                 self._hush()
-                self._over.wait(timeout=silence_s)
+                self._until(self._is_over, silence_s)
                 self._resume()
             if self._outcome is None:
                 self._departure = departure
@@ -205,16 +226,39 @@ class Session:
 
     def drop(self) -> None:
         """Let go of what a frozen visit has left open."""
-        if self._socket is not None and not self._gone.is_set():
+        if self._socket is not None and not self._gone:
             self._socket.abort()
+
+    def _until(self, done: Callable[[], bool], timeout_s: float | None = None) -> bool:
+        """Wait until ``done()``, or until the time is over; returns whether it is done."""
+        if timeout_s is None:
+            while not done():
+                self._changed.wait()
+            return True
+        with gevent.Timeout(timeout_s, exception=False):
+            while not done():
+                self._changed.wait()
+        return done()
+
+    def _is_over(self) -> bool:
+        return self._outcome is not None
+
+    def _is_welcomed(self) -> bool:
+        return self._welcomed or self._outcome is not None
+
+    def _is_settled(self) -> bool:
+        return self._confirmed or self._rejected or self._outcome is not None
+
+    def _is_gone(self) -> bool:
+        return self._gone
 
     def _hush(self) -> None:
         """Beat no more, for now; everything else goes on."""
         if self._beater is not None:
             self._beater.cancel()
-        self._is_gone("silent")
+        self._has_left("silent")
 
-    def _is_gone(self, how: Departure) -> None:
+    def _has_left(self, how: Departure) -> None:
         """Somebody is there no more, unless it has another tab that beats."""
         collector = self._fleet.collector
         if collector.sockets_of(self.identity) <= 1:
@@ -232,7 +276,7 @@ class Session:
         The protocol's deadlines, which the fleet watches, end it.
         """
         again_s = reconnect_policy(self._fleet.settings.reconnect).subscribe_again_s
-        while not self._settled.wait(timeout=again_s):
+        while not self._until(self._is_settled, again_s):
             if self._receiver is not None and self._outcome is None:
                 self._send(self._receiver.cable.subscribe(self.identifier, self._fleet.clock.now_ns()))
 
@@ -257,14 +301,12 @@ class Session:
         self._socket = fleet.connect(self._receiver)
         cable.opened(fleet.clock.now_ns())  # nothing is handed on before this greenlet waits
         fleet.watch(self._receiver)
-        self._welcomed.wait()
+        self._until(self._is_welcomed)
         if self._outcome is None:
             at_ns = fleet.clock.now_ns()
             fleet.collector.count("cable.connects", "", self.role)
             fleet.collector.duration("connect", "", self.role, at_ns, at_ns - began_ns)
-            if self._rejected:
-                self._settled.set()
-            else:
+            if not self._rejected:
                 self._send(cable.subscribe(self.identifier, at_ns))
 
     def _send(self, text: str) -> int | None:
@@ -295,21 +337,21 @@ class Session:
         fleet.offline(self)
         if receiver is not None:
             fleet.unwatch(receiver)
-        if socket is None or self._gone.is_set():
+        if socket is None or self._gone:
             return
         now_ns = fleet.clock.now_ns()
         if self._departure == "cut":
-            self._is_gone("cut")
+            self._has_left("cut")
             socket.abort()
         elif self._departure == "frozen" and receiver is not None:
-            self._is_gone("frozen")
+            self._has_left("frozen")
             receiver.retire(now_ns)
             socket.pause()
         else:
             socket.close(timeout_s=fleet.settings.close_timeout_s)
             # a killed greenlet waits no further: the transport's own timer ends the close handshake
             if not was_killed:
-                self._gone.wait(timeout=fleet.settings.close_timeout_s + 1.0)
+                self._until(self._is_gone, fleet.settings.close_timeout_s + 1.0)
 
     # -- in the hub --------------------------------------------------------------------------------------------------
 
@@ -322,16 +364,16 @@ class Session:
             self._outcome = outcome
             if self._beater is not None:
                 self._beater.cancel()
-            for signal in (self._over, self._welcomed, self._settled):
-                signal.set()
+            self._changed.wake()
 
     def _on_event(self, event: Any) -> None:
         if isinstance(event, Welcomed):
-            self._welcomed.set()
+            self._welcomed = True
+            self._changed.wake()
         elif isinstance(event, Confirmed):
             if not self.is_confirmed and self._outcome is None:
                 self._confirmed, self._rejected = True, False
-                self._settled.set()
+                self._changed.wake()
                 self._beater = self._fleet.heartbeats.add(self._beat, self._period_s)
                 if not self._second:
                     gevent.get_hub().loop.run_callback(self._fleet.online, self)
@@ -354,7 +396,7 @@ class Session:
         """The server will not have the subscription: nothing is asked of it any more, and the socket stays."""
         was_here, self._rejected = self.is_confirmed, True
         self._fleet.collector.count("cable.rejected", "", self.role)
-        self._settled.set()
+        self._changed.wake()
         if self._beater is not None:
             self._beater.cancel()
         if was_here and not self._second:
@@ -368,5 +410,6 @@ class Session:
             name = "by_us" if by_us else str(code)
         if self._confirmed or name != "by_us":
             self._fleet.collector.count("cable.disconnects", name, self.role)
-        self._gone.set()
+        self._gone = True
+        self._changed.wake()
         self._end(self._ended("dropped", closed=True, detail=f"{code} {reason}".strip()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -20,6 +21,7 @@ import os  # noqa: E402
 from collections import Counter  # noqa: E402
 
 from gevent.event import Event  # noqa: E402
+from gevent.lock import BoundedSemaphore  # noqa: E402
 from gevent.pool import Pool  # noqa: E402
 from locust.stats import RequestStats  # noqa: E402
 
@@ -42,6 +44,7 @@ AUDIENCES = (10, 200, 2000)
 
 _DEADLINE_S = 2.0
 _AHEAD_NS = 300_000_000
+_BREATH_S = 0.0005  # as Fleet's
 
 
 def _inboxes(user: int) -> tuple[int, ...]:
@@ -96,6 +99,7 @@ class Client:
         self.poller = GatedPoller(lags=self.collector.read_lags, stamps=stamps)
         self.endpoint = cable_endpoint(f"http://127.0.0.1:{port}", connect_timeout_s=60.0)
         self.stats = RequestStats()
+        self._ticking = BoundedSemaphore(1)
         self.totals: Counter[str] = Counter()
         self.read: list[int] = []
         self.arrived: list[int] = []
@@ -150,24 +154,25 @@ class Client:
         self.collector.ledger.written(entry, at_ns)
         self.collector.ledger.responded(entry, at_ns, "ok")
 
-    def tick(self, ahead_s: float = 0.0) -> None:
-        """What a run does once a second."""
-        self.clock.anchor()
-        now_ns = self.clock.now_ns() + round(ahead_s * NS_PER_S)
-        batch: Batch = self.collector.collect(now_ns)
-        self.collector.ledger.announcements = []
-        feed(self.stats, batch)
-        for (_, metric, _, _), value in batch.counts.items():
-            self.totals[metric] += int(value)
-        for note in batch.notes:
-            if note.kind == "breach" and note.data.get("measure") == "read_lag":
-                self.totals["marked"] += 1
+    def tick(self, ahead_s: float = 0.0, breathe: Callable[[], None] | None = None) -> None:
+        """What a run does once a second; as a run does, arrivals may have their turn in between."""
+        with self._ticking:
+            self.clock.anchor()
+            now_ns = self.clock.now_ns() + round(ahead_s * NS_PER_S)
+            batch: Batch = self.collector.collect(now_ns, breathe=breathe)
+            self.collector.ledger.announcements = []
+            feed(self.stats, batch)
+            for (_, metric, _, _), value in batch.counts.items():
+                self.totals[metric] += int(value)
+            for note in batch.notes:
+                if note.kind == "breach" and note.data.get("measure") == "read_lag":
+                    self.totals["marked"] += 1
 
     def tick_loop(self) -> None:
         """Once a second."""
         while True:
             gevent.sleep(1.0)
-            self.tick()
+            self.tick(breathe=lambda: gevent.sleep(_BREATH_S))
 
     def run(self, commands: Commands) -> None:
         """Do as the bench says."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 from pathlib import Path
 
 import gevent
+import gevent.monkey
 import pytest
 
 from loadtest.errors import TransportError
 from loadtest.transport.address import cable_endpoint
+from loadtest.transport.connection import WebSocket
 from loadtest.transport.gevent_ws import Poller
 from loadtest.transport.interface import Endpoint
 from tests.certificates import Certificates
@@ -256,6 +259,34 @@ def test_handler_may_abort_while_it_is_called(poller: Poller, server: PeerServer
     recorder.wait_closed()
 
     assert recorder.texts == ['{"type":"welcome"}']
+
+
+def test_what_was_read_of_a_connection_that_is_closed_meanwhile_is_dropped(poller: Poller, server: PeerServer) -> None:
+    """A turn reads several sockets before it hands on: a handler that cuts another connection has cut it."""
+    connections: list[WebSocket] = []
+
+    class Cutting(Recorder):
+        """Cuts both connections as it hears the first text."""
+
+        def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
+            super().on_text(data, start, end, arrival_ns, lag_ns)
+            for connection in connections:
+                connection.abort()
+
+    recorders = [Cutting(), Cutting()]
+    connections += [poller.connect(server.endpoint("/echo"), recorder) for recorder in recorders]
+    for connection in connections:
+        connection.send_text("x" * 200)
+    for connection in connections:  # both have something to read before the hub has its turn
+        ready = gevent.monkey.get_original("select", "poll")()
+        ready.register(connection.fileno(), select.POLLIN)
+        ready.poll()
+
+    for recorder in recorders:
+        recorder.wait_closed()
+
+    assert [len(recorder.closed) for recorder in recorders] == [1, 1]
+    assert sum(len(recorder.texts) for recorder in recorders) == 1
 
 
 def test_poller_close_ends_everything(poller: Poller, server: PeerServer) -> None:

@@ -16,7 +16,7 @@ from websockets.server import ServerProtocol
 from websockets.uri import WebSocketURI
 
 from loadtest.transport.interface import Closed
-from loadtest.transport.scanner import MAX_MESSAGE_BYTES, FrameScanner, encode_text
+from loadtest.transport.scanner import MAX_MESSAGE_BYTES, FrameScanner, common_header, encode_text
 
 LIMIT = 70_000
 NEVER = 10_000  # a chunk index that no stream has
@@ -40,6 +40,7 @@ class Peer:
         self.outcome = Outcome()
         self.sent = b""
         self.endings: list[bool] = []
+        self.slow = False
 
     def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
         self.outcome.texts.append(bytes(data[start:end]))
@@ -59,6 +60,9 @@ class Peer:
     def closing(self, *, by_peer: bool) -> None:
         self.endings.append(by_peer)
 
+    def slowed(self, slow: bool) -> None:
+        self.slow = slow
+
 
 def decoded(sent: bytes) -> list[tuple[Opcode, bytes]]:
     """A client's masked frames, as a server reads them."""
@@ -68,13 +72,17 @@ def decoded(sent: bytes) -> list[tuple[Opcode, bytes]]:
 
 
 def by_scanner(chunks: list[bytes], close_at: int = NEVER) -> Outcome:
-    """Feed the chunks to the scanner, one a read; close before one of them."""
+    """Feed the chunks to the scanner as the poller does, one a read; close before one of them."""
     peer = Peer()
     scanner = FrameScanner(peer, peer, LIMIT)
     for index, chunk in enumerate(chunks):
         if index == close_at:
             scanner.start_close(1000, "")
-        scanner.feed(chunk, index)
+        assert peer.slow is scanner.slow
+        if not peer.slow and chunk[:4] == common_header(len(chunk)):
+            peer.on_text(chunk, 4, len(chunk), index)
+        else:
+            scanner.feed(chunk, index)
     peer.outcome.close = scanner.eof()
     peer.outcome.replies = decoded(peer.sent)
     assert len(peer.endings) <= 1

@@ -53,6 +53,9 @@ class Ear:
     def closing(self, *, by_peer: bool) -> None:
         raise AssertionError(by_peer)
 
+    def slowed(self, slow: bool) -> None:
+        """Frames in parts are taken as any others."""
+
 
 class Pair:
     """A TCP connection over loopback, one end of it read with stamps."""
