@@ -93,7 +93,7 @@ def _tick(crew, now_ns, whole, doubts, *, final=False):
         for other in crew:
             if other is not collector:
                 for plain in announced:
-                    other.ledger.announce(plain)
+                    other.announce(plain)
 
 
 def action(contact, at_ns):
