@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -46,7 +47,10 @@ def given_options(arguments: Sequence[str]) -> set[str]:
     """Which options, by ``dest``, were given on the command line, in the environment or in a configuration file."""
     parser = get_parser()
     plain = [action for action in parser._actions if not getattr(action, "is_config_file_arg", False)]
-    parser.set_defaults(**{action.dest: _NOT_GIVEN for action in plain})
+    # what is appended to must be a list, or nothing
+    lists = {action.dest for action in plain if isinstance(action, argparse._AppendAction)}
+    parser.set_defaults(**{action.dest: None if action.dest in lists else _NOT_GIVEN for action in plain})
     parsed, _ = parser.parse_known_args(list(arguments))
     names = {action.dest for action in plain}
-    return {name for name, value in vars(parsed).items() if name in names and value is not _NOT_GIVEN}
+    absent = {name: None if name in lists else _NOT_GIVEN for name in names}
+    return {name for name, value in vars(parsed).items() if name in names and value is not absent[name]}

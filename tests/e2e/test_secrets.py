@@ -25,6 +25,8 @@ POPULATION = Population(agents=8, contacts=4, members=4)
 TROUBLE = "cut=30%@4s/3s,leak=5%,presence-leak=50%,dup=5%,loss=2%"
 PASSWORD = "pa/ss wörd+%&canary"
 GATE = "Bearer gate/canary+secret==&x"
+REDIS_PASSWORD = "redis-canary-password"
+METRICS_TOKEN = "metrics-canary-token"
 SILENT_BYTES = 12
 """A shorter piece of a secret than this could be found by chance."""
 
@@ -107,6 +109,7 @@ def test_no_secret_leaves_a_run(tmp_path: Path, port: int) -> None:
     secrets |= {f"access_token of agent {a.user_id}": a.access_token for a in directory.agents}
     secrets |= {f"pubsub_token of contact {c.contact_id}": c.pubsub_token for c in directory.contacts}
     secrets |= {"password of the address": PASSWORD, "header of the gate": GATE}
+    secrets |= {"password of a Redis": REDIS_PASSWORD, "token of a page of metrics": METRICS_TOKEN}
     host = server.url.replace("http://", f"http://me:{urllib.parse.quote(PASSWORD, safe='')}@")
     lines = ("[target]", f'url = "{server.url}"', "[people]", f'identities = "{ids}"', "[headers]")
     profile.write_text("\n".join([*lines, 'X-Gate-Token = { env = "GATE" }']))
@@ -115,6 +118,8 @@ def test_no_secret_leaves_a_run(tmp_path: Path, port: int) -> None:
         folder,
         *("--target", profile, "--agents", 8, "--contacts", 4, "--deadline", 2, "--spawn-rate", 50, "-t", "8s"),
         *("--autostart", "--autoquit", 1, "--web-port", port, "--web-host", "127.0.0.1", "--reconnect", "immediate"),
+        *("--watch", "prometheus:http://127.0.0.1:1/metrics", "--watch", "redis:redis://127.0.0.1:1"),
+        *("--watch", "chatwoot"),
         *("--csv", folder.parent / "locust", "--html", folder.parent / "locust.html"),
         *("--logfile", folder.parent / "locust.log", "--loglevel", "DEBUG", "--json-file", folder.parent / "locust"),
         *forked(2),
@@ -122,7 +127,12 @@ def test_no_secret_leaves_a_run(tmp_path: Path, port: int) -> None:
     argv.remove("--headless")
     searched = Searched()
     # A password on a command line would be there by the user's own hand, so it is given where it is not seen.
-    env = environment(LOCUST_HOST=host, GATE=GATE)
+    watched = {
+        "LOADTEST_WATCH_PROMETHEUS_TOKEN": METRICS_TOKEN,
+        "LOADTEST_WATCH_REDIS_PASSWORD": REDIS_PASSWORD,
+        "LOADTEST_WATCH_REDIS_URL": f"redis://:{REDIS_PASSWORD}@127.0.0.1:1",
+    }
+    env = environment(LOCUST_HOST=host, GATE=GATE, **watched)
     try:
         with Running(argv, folder, env=env) as running:
             running.until_delivering()
@@ -134,6 +144,7 @@ def test_no_secret_leaves_a_run(tmp_path: Path, port: int) -> None:
     searched.files(folder.parent, without=set())
 
     assert ran.sums()["delivered"] > 0, ran.err
+    assert 3 == ran.err.count("loadtest: not watched: "), ran.err
     assert {"run.sqlite", "summary.json", "report.html", "summary.md"} <= {path.name for path in folder.iterdir()}
     assert {"locust.html", "locust.log", "locust_stats.csv", "run.err", "run.out"} <= {
         path.name for path in folder.parent.iterdir()

@@ -107,3 +107,9 @@ def test_one_that_vanished_since_is_an_error(parsed, tmp_path):
 def test_given_is_what_was_given():
     """By dest, defaults left out."""
     assert {"heartbeat", "host"} == given_options(["--heartbeat", "3", "-H", "http://127.0.0.1:1"])
+
+
+def test_what_may_be_given_again_is_given_once():
+    """An option that collects its values is given when there is one, and not when there is none."""
+    assert {"watch"} == given_options(["--watch", "pid:1", "--watch", "pid:2"])
+    assert set() == given_options([])
