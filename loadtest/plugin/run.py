@@ -26,8 +26,10 @@ from loadtest.distributed.guard import AbortGuard
 from loadtest.distributed.keeper import RunKeeper
 from loadtest.distributed.outages import Outages
 from loadtest.distributed.probing import Answerer, Prober
+from loadtest.distributed.progress import Progress
 from loadtest.journal import Begin, now
 from loadtest.metrics import Batch
+from loadtest.plan import LoadProfile
 from loadtest.plugin import host_limits, preparation, setups
 from loadtest.plugin.description import describe
 from loadtest.plugin.intentions import check_rate_limits, intentions
@@ -47,6 +49,7 @@ from loadtest.users.target_watch import TargetWatch
 _CONFIRM_SLACK_S = 5.0
 _SERVER_START_S = 10.0
 _LET_GO_S = 3.0
+_SHOWN_EVERY_S = 5.0
 
 
 class Run:
@@ -68,6 +71,7 @@ class Run:
         prober: measures the clock, in a worker.
         answerer: answers workers that measure theirs, in the master.
         at_close: called once, when everything is ended.
+        progress: how the run stands, in its owner.
     """
 
     def __init__(self, environment: Any) -> None:
@@ -98,6 +102,8 @@ class Run:
         self._lock: FileLock | None = None
         self._guard: AbortGuard | None = None
         self._outages = Outages()
+        self.progress: Progress | None = None
+        self._teller: gevent.Greenlet | None = None
 
     # -- before the test ---------------------------------------------------------------------------------------------
 
@@ -180,7 +186,7 @@ class Run:
         distributed = isinstance(runner, MasterRunner)
         meta = self._meta(run_id, stamp, len(runner.clients.all) if distributed else 1)
         folder = Path(options.report_dir) / run_id
-        keeper = self.keeper = RunKeeper(folder, meta, options.window, warn, self._journal(tag))
+        keeper = self.keeper = RunKeeper(folder, meta, self.settings.window_s, warn, self._journal(tag))
         if distributed:
             workers = self.workers = RemoteWorkers(runner, keeper, self._planned_users)
             workers.await_clocks(self.answerer.measured)
@@ -198,9 +204,21 @@ class Run:
         at_plans_end = self._play_out if options.emissions else None
         self.conductor = Conductor(keeper, self.workers, patience, self._give_up, at_plans_end)
         self.conductor.start()
+        self._tell_progress(self.conductor)
         if self._child is not None:
             self._watch = TargetWatch(self._child, keeper, self._target_died)
             self._watch.start()
+
+    def _tell_progress(self, conductor: Conductor) -> None:
+        """Say now and then how the run stands, where that is asked for or shown."""
+        every_s = self.options.progress or (_SHOWN_EVERY_S if self.environment.web_ui is not None else 0.0)
+        if not every_s:
+            return
+        profile = LoadProfile.parse(self.settings.load_profile).later(self.settings.plan_began_s)
+        progress = self.progress = Progress(profile, preparation.run_time_s(self.options), time.monotonic_ns())
+        say = warn if self.options.progress else (lambda text: None)
+        phase = lambda: conductor.phase  # noqa: E731 - of this run, whichever comes after it
+        self._teller = gevent.spawn(progress.tell, every_s, phase, time.monotonic_ns, say)
 
     def _journal(self, tag: str) -> Begin | None:
         """What the run makes on a target that outlives it is to be taken back."""
@@ -249,6 +267,8 @@ class Run:
 
         Then nothing is emitted any more, and the run stops within seconds.
         """
+        if self.progress is not None:
+            self.progress.take(batch)
         if self.conductor is not None and self.conductor.phase == "hold" and self.keeper is not None:
             for moment in self._outages.take(batch, time.monotonic_ns()):
                 warn(moment.text)
@@ -321,6 +341,9 @@ class Run:
 
     def stopping(self) -> None:
         """The test is being stopped: drain, and close the books."""
+        if self._teller is not None:
+            self._teller.kill()
+            self._teller = None
         if self._watch is not None:
             self._watch.stop()
             self._watch = None

@@ -97,8 +97,7 @@ class CableUser(User):
                 lost_ns = None
                 fleet.collector.user_away(self.role, away=True)
                 try:
-                    together_s = fleet.presence_acts.pause_s(identity)
-                    gevent.sleep(away_s if together_s is None else together_s)
+                    gevent.sleep(fleet.pause_s(identity, away_s))
                 finally:
                     session.drop()
                     fleet.collector.user_away(self.role, away=False)

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 from loadtest.analysis import load_slo
 from loadtest.directory import read_identities
 from loadtest.errors import LoadtestError, UsageError
-from loadtest.plan import ACTS, Mix, Scenario
+from loadtest.plan import ACTS, LoadProfile, Mix, Scenario
+from loadtest.plan import load_profile as profiles
 from loadtest.plan.scenario import GRAMMAR
 from loadtest.refserver.faults import parse_faults
 from loadtest.target.profile import read_profile
@@ -87,6 +88,17 @@ def _mix(text: str) -> str:
 def _scenario(text: str) -> str:
     Scenario.parse(text)
     return text
+
+
+@_checked
+def _load_profile(text: str) -> str:
+    LoadProfile.parse(text)
+    return text
+
+
+def _window(text: str) -> float:
+    value: float = 0.0 if text.strip() == "0" else _number(0.1)(text)
+    return value
 
 
 @_checked
@@ -206,6 +218,20 @@ def add_options(parser: Any) -> None:
         default=0,
         metavar="N",
     )
+    add(
+        "--load-profile",
+        f"How much of --emit-rate and of the users is there when: {profiles.GRAMMAR}",
+        type=_load_profile,
+        default="flat",
+        metavar="PROFILE",
+    )
+    add(
+        "--progress",
+        "Tell every so many seconds how the run stands; 0 for never",
+        type=_number(0),
+        default=0.0,
+        metavar="SECONDS",
+    )
     add("--think-time", "Mean seconds from a question to its answer", type=_number(0), default=2.0, metavar="SECONDS")
     add("--typing", "Seconds of typing before a message, 0 for none", type=_number(0), default=1.0, metavar="SECONDS")
     add(
@@ -241,7 +267,13 @@ def add_options(parser: Any) -> None:
     add("--slo", "Limits that decide the verdict (TOML)", type=_slo, metavar="FILE", ui=False)
     add("--report-dir", "Where run folders are made", type=_report_dir, default="reports", metavar="DIR", ui=False)
     add("--run-id", "Name of the run's folder (default: file and time)", type=_run_id, metavar="NAME", ui=False)
-    add("--window", "Seconds of one window", type=_number(0.1), default=1.0, metavar="SECONDS")
+    add(
+        "--window",
+        "Seconds of one window; 0 for as long as suits --run-time (1 up to 84 minutes, 120 for a week)",
+        type=_window,
+        default=0.0,
+        metavar="SECONDS",
+    )
     add("--dialect", "Version of OneChat spoken", choices=("auto", "seed", "current"), default="auto")
     add("--client", "Handshake as this client makes it", choices=("official", "seed"), default="official")
     add(
