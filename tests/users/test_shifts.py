@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 
 import pytest
@@ -65,7 +66,7 @@ def test_who_left_comes_back_in_the_morning(shifts):
 
     assert len(back_s) == AT_NIGHT
     assert 2100 <= back_s[0] < back_s[-1] <= 2400
-    assert max(b - a for a, b in zip(back_s, back_s[1:], strict=False)) < 60
+    assert max(b - a for a, b in itertools.pairwise(back_s)) < 60
 
 
 def test_before_the_plan_begins_everybody_stays(shifts):
