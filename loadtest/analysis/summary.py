@@ -120,6 +120,12 @@ def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo 
             "The run has no end: it still goes on or was killed. Numbers reach up to its last tick; make the report "
             "again once it has ended."
         )
+    share = float(data.meta.get("closing_share") or 1.0)
+    if share < 1.0:
+        found.append(
+            f"The run is long: records of single emissions were kept of {share:.3g} of them, a fair sample. Last "
+            f"receivers and times at the server are told of those; all else is of every delivery."
+        )
     late = sum(row["late"] or 0 for row in balance.values())
     if late:
         found.append(

@@ -61,8 +61,8 @@ _ANNOUNCED_NS = 2_000_000_000
 #: how long an announcement may be under way: a master that stood still passes it on as long as Locust's workers wait
 #: for it, and what would be forgotten sooner would be missed as lost
 _MASTER_SILENT_NS = 60_000_000_000
-#: a subject whose entry was not finished is used again after this long: what a server holds back is not held longer, and
-#: a run of days must not end with all of its subjects retired
+#: a subject whose entry was not finished is used again after this long: no server holds anything back for longer, and a
+#: run of days must not end with all of its subjects retired
 _RETIRED_NS = 600_000_000_000
 #: epochs' numbers are given back when so many, and half of all, can be
 _RECYCLED_AT_LEAST = 1_024

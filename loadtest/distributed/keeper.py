@@ -17,6 +17,7 @@ from gevent.threadpool import ThreadPool
 
 from loadtest.clock import NS_PER_S, NS_PER_US, SystemClock
 from loadtest.distributed.creations import Creations
+from loadtest.distributed.note_bounds import NoteBounds
 from loadtest.errors import GeneratorError
 from loadtest.journal import Begin
 from loadtest.metrics import Batch, Closing, Gauge, Note
@@ -65,6 +66,7 @@ class RunKeeper:
         self.clock = SystemClock()
         self._window_ns = round(window_s * NS_PER_S)
         self._on_trouble = on_trouble
+        self._note_bounds = NoteBounds(self._window_ns)
         # the writer's thread must not keep the hub waiting for the interpreter lock for the default 5 ms at a time
         sys.setswitchinterval(_SWITCH_S)
         self._pool = ThreadPool(1)
@@ -90,6 +92,7 @@ class RunKeeper:
         """Take a batch of any worker; it is written at the next :meth:`flush`."""
         self.received += 1
         self._creations.take_out(batch)
+        self._note_bounds.apply(batch)
         for gauge in batch.gauges:
             self.gauges[gauge.worker, gauge.name] = gauge.value
         for closing in batch.closings:
@@ -157,7 +160,9 @@ class RunKeeper:
         except GeneratorError as error:
             self._say(str(error))
             return False
-        self._trouble = None
+        if self._trouble is not None:
+            self._trouble = None
+            self.note("recovered", "The run can be written again; what had to wait is written")
         return True
 
     def _write_creations(self) -> None:
@@ -188,6 +193,7 @@ class RunKeeper:
         if text != self._trouble:
             self._trouble = text
             self._on_trouble(text)
+            self.note("generator_error", text)
 
     def set_meta(self, **values: Any) -> None:
         """Write what is now known of the run; what cannot be written is tried again at the next flush."""

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from loadtest.metrics.batch import CLOSING_FIELDS, Closing
 from loadtest.metrics.histogram import Histogram
-from loadtest.store import opening
+from loadtest.store import opening, thinning
 from loadtest.store.phases import Phases
 
 _US_PER_S: Final = 1_000_000
@@ -95,6 +95,11 @@ class Run:
             if isinstance(started_at, str):
                 return datetime.fromisoformat(started_at).timestamp()
             return (self.phases().first or 0) * self.window_s
+
+    @property
+    def closing_share(self) -> float:
+        """The share of the emissions whose closing records were kept: a fair sample, 1 where all were."""
+        return float(self.meta.get(thinning.SHARE) or 1.0)
 
     def phases(self) -> Phases:
         """Where the hold begins and ends."""
@@ -202,6 +207,10 @@ class Run:
             query = f"SELECT {', '.join(CLOSING_FIELDS)} FROM closing ORDER BY due_us, id"  # noqa: S608 - names from here
             rows = connection.execute(query).fetchall()
             started_s = self.started_s
+            share = self.closing_share
+        if share < 1.0:  # a writer thins out in slices
+            mark, due = (CLOSING_FIELDS.index(name) for name in ("mark", "due_us"))
+            rows = [row for row in rows if thinning.lot(row[mark], row[due]) < share]
         frame = _frame(_columns(rows, CLOSING_FIELDS), _CLOSING_DTYPES)
         if frame.duplicated(_CLOSING_KEY).any():
             how: dict[str, str] = dict.fromkeys(CLOSING_FIELDS, "first")
