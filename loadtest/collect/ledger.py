@@ -64,6 +64,8 @@ _MASTER_SILENT_NS = 60_000_000_000
 #: a subject whose entry was not finished is used again after this long: no server holds anything back for longer, and a
 #: run of days must not end with all of its subjects retired
 _RETIRED_NS = 600_000_000_000
+#: what is missing for so long is not waited for any more
+_LATE_NS = 3_600_000_000_000
 #: epochs' numbers are given back when so many, and half of all, can be
 _RECYCLED_AT_LEAST = 1_024
 _A_STEP = 256
@@ -357,6 +359,8 @@ class Ledger:
             self._drop(self._finished.popleft()[1])
         self._expire_unannounced(now_ns, batch, final=final)
         self._resting = {key: until_ns for key, until_ns in self._resting.items() if until_ns > now_ns}
+        while self._overdue and next(iter(self._overdue.values())).written_ns < now_ns - _LATE_NS:
+            self._drop(self._overdue.popitem(last=False)[1])
         while self._retired and next(iter(self._retired.values())) <= now_ns:  # ascending, but for a moment
             key = next(iter(self._retired))
             del self._retired[key]

@@ -17,7 +17,7 @@ ROLES: tuple[Role, Role] = ("agent", "contact")
 
 _DISPUTED = 0
 #: conversations whose contact is known, at least: those that people open are forgotten, oldest first
-_HELD_AT_LEAST = 100_000
+_HELD_AT_LEAST = 20_000
 
 
 class OwnConversations:

@@ -1,6 +1,6 @@
 """A week of a soak in a minute: what grows with it, how large its file is, and how long its report takes.
 
-Run as ``python -m tests.bench.week [--days N]``. Collectors on a virtual clock account for people who come and go,
+Run as ``python -m tests.bench.week [--windows N]``. Collectors on a virtual clock account for people who come and go,
 messages that reach everybody, somebody who misses some, conversations that people open and sockets that the peer cuts;
 their batches travel as a worker's do, are merged by a keeper and written. Nothing is kept of a window but its rows, so
 what is in memory at the end must be what was in memory after a day.
@@ -30,6 +30,8 @@ from loadtest.report import build
 AGENTS, CONTACTS = 12, 24
 DAY_S = 86_400
 DEADLINE_S = 10
+WINDOW_S = window_s(7 * DAY_S)
+WINDOWS = round(7 * DAY_S / WINDOW_S)
 _STARTED_S = 1_767_225_600
 
 
@@ -174,22 +176,28 @@ class _Office:
 
 
 def play(
-    folder: Path, *, days: float = 7.0, emissions: int = 24, sessions: int = 8, most_closings: int = 200_000
+    folder: Path,
+    *,
+    windows: int = WINDOWS,
+    emissions: int = 4,
+    sessions: int = 4,
+    most_closings: int = 200_000,
+    trace: bool = True,
 ) -> Week:
-    """Let so many days pass on a virtual clock.
+    """Let a week, or as much of it as so many windows are, pass on a virtual clock.
 
     Args:
         folder: the run's folder, to be made.
-        days: how many.
+        windows: how many.
         emissions: a window.
         sessions: of contacts that end and begin anew, a window.
         most_closings: records that a file holds at most.
+        trace: count the bytes of Python's objects, which takes thrice the time.
     """
-    length_s = window_s(days * DAY_S)
-    windows = round(days * DAY_S / length_s)
-    tracemalloc.start()
+    if trace:
+        tracemalloc.start()
     try:
-        office = _Office(folder, length_s, most_closings)
+        office = _Office(folder, WINDOW_S, most_closings)
         office.phase("ramp")
         for identity in range(AGENTS + CONTACTS):
             office.books.user_started("agent" if identity < AGENTS else "contact")
@@ -199,7 +207,7 @@ def play(
         office.books.hold(office.clock.now_ns())
         early = None
         for n in range(windows):
-            office.window(length_s, emissions, sessions)
+            office.window(WINDOW_S, emissions, sessions)
             if n + 1 == max(windows // 7, 1):
                 early = office.sizes()
         late = office.sizes()
@@ -234,11 +242,15 @@ def report(say: Callable[[str], None], week: Week) -> None:
 def main() -> None:
     """Play, and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.week", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("--days", type=float, default=7.0)
-    parser.add_argument("--emissions", type=int, default=24, help="a window")
+    parser.add_argument("--windows", type=int, default=WINDOWS, help="of two minutes; a week has 5,040")
+    parser.add_argument("--emissions", type=int, default=4, help="a window")
+    parser.add_argument("--trace", action="store_true", help="count bytes as well")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        report(print, play(Path(folder) / "week", days=options.days, emissions=options.emissions))
+        report(
+            print,
+            play(Path(folder) / "week", windows=options.windows, emissions=options.emissions, trace=options.trace),
+        )
 
 
 if __name__ == "__main__":
