@@ -18,6 +18,7 @@ from loadtest.analysis.presence import presence
 from loadtest.analysis.series import Series
 from loadtest.analysis.service import service
 from loadtest.analysis.slo import Slo
+from loadtest.analysis.storms import storms
 from loadtest.analysis.windows import Scope, Timeline, timeline
 
 _RUN_EXTRAS = ("run_tag", "ended_at", "target_lost", "faults", "locustfile", "deadline_s")
@@ -52,7 +53,9 @@ def summarise(data: RunData, slo: Slo | None = None) -> Summary:
     deciding = [f"{check.name}: {check.note}" for check in verdict.checks if _decided_in_marked(check, trusted_checks)]
     if deciding:
         fitness["valid"], fitness["reasons"] = False, [*reasons, *deciding]
-    return Summary({"run": _run(data, line), **full}, verdict)
+    found = storms(data, series)
+    drills = {"storms": found} if found else {}
+    return Summary({"run": _run(data, line), **full, **drills}, verdict)
 
 
 def _measure(data: RunData, series: Series, line: Timeline, emissions: Emissions, scope: Scope) -> dict[str, Any]:

@@ -38,6 +38,9 @@ _TICKS_PER_EPOCH = 8
 OnMissing = Callable[[NDArray[np.int64], int, int], None]
 """Told which required epochs had nothing by the deadline, how many were required, and when the emission was written."""
 
+OnAway = Callable[[NDArray[np.int64], int, str], None]
+"""Told which identities of an audience had no subscription when an emission was written, when that was, its event."""
+
 
 class Judge:
     """Draws up entries.
@@ -66,6 +69,7 @@ class Judge:
         dialect: DialectName,
         worker: str,
         on_missing: OnMissing | None = None,
+        on_away: OnAway | None = None,
     ) -> None:
         self._people = people
         self._epochs = epochs
@@ -77,6 +81,7 @@ class Judge:
         self._certain = events_of("seed") if dialect == "auto" else self._possible
         self._worker = worker
         self._on_missing = on_missing
+        self._on_away = on_away
 
     def window_at(self, mono_ns: int) -> int:
         """The number of the window a monotonic time falls in."""
@@ -196,6 +201,8 @@ class Judge:
                 batch.closings.append(
                     self._closing(entry, role, emitted=emitted if number == 0 else 0, **extremes, **balance)
                 )
+        if len(away) and self._on_away is not None:
+            self._on_away(away, entry.written_ns, action.event)
         if entry.overflow:
             batch.add(window, "generator.overflow", value=entry.overflow)
             entry.overflow = 0

@@ -45,7 +45,7 @@ from loadtest.clock import NS_PER_S, NS_PER_US, Clock
 from loadtest.collect.announcement import read_announcement, write_announcement
 from loadtest.collect.entry import TICKS_AT_LEAST, Action, Entry, Seen
 from loadtest.collect.epochs import Epochs
-from loadtest.collect.judge import Judge, OnMissing
+from loadtest.collect.judge import Judge, OnAway, OnMissing
 from loadtest.collect.order import Order
 from loadtest.collect.people import ROLES, People
 from loadtest.collect.subjects import MARKED, event_of
@@ -89,6 +89,7 @@ class Ledger:
         overdue_limit: closed entries with missing receivers that are kept to recognise a late delivery.
         unannounced_limit: marks of no known emission that wait for their announcement.
         on_missing: told who missed an emission, see :data:`loadtest.collect.judge.OnMissing`.
+        on_away: told who was not there for one, see :data:`loadtest.collect.judge.OnAway`.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Ledger:
         overdue_limit: int = 20_000,
         unannounced_limit: int = 100_000,
         on_missing: OnMissing | None = None,
+        on_away: OnAway | None = None,
     ) -> None:
         self._people = people
         self._epochs = epochs
@@ -121,6 +123,7 @@ class Ledger:
             dialect=dialect,
             worker=worker,
             on_missing=on_missing,
+            on_away=on_away,
         )
         self._overdue_limit = overdue_limit
         self._unannounced_limit = unannounced_limit

@@ -239,6 +239,8 @@ def fleet_settings(
         deadline_s=options.deadline,
         window_s=window_s(options),
         load_profile=options.load_profile,
+        storm=options.storm,
+        slow_readers=options.slow_readers,
         client=options.client,
         reconnect=options.reconnect,
         cable_path=options.cable_path,

@@ -19,6 +19,7 @@ from loadtest.report import (
     tables_health,
     tables_presence,
     tables_service,
+    tables_storms,
     wording,
 )
 from loadtest.report.evidence import Fold
@@ -245,6 +246,7 @@ def _sections(summary: Mapping[str, Any], notes: pd.DataFrame) -> list[Section]:
             numbers=tables_presence.plain_numbers(summary), said=tables_presence.reasons(summary),
             folded=tables_presence.folded(summary), folded_figures=("presence_over_time",),
         ),
+        *_storms(summary),
         Section(
             "rest", "REST and cable", "How the target answered requests and kept its connections.",
             ("answers_distribution",), (tables.rest(summary), tables_health.cable(summary)),
@@ -261,6 +263,15 @@ def _sections(summary: Mapping[str, Any], notes: pd.DataFrame) -> list[Section]:
             evidence.folds(notes, part(summary, "contract")),
         ),
     ]  # fmt: skip
+
+
+def _storms(summary: Mapping[str, Any]) -> list[Section]:
+    """The drills, where there were any."""
+    table = tables_storms.storms(summary)
+    if not table.rows:
+        return []
+    lead = "Sockets that were dropped in bulk: who was there again when, and what the herd looked like to the target."
+    return [Section("storms", "Storms", lead, ("storm_herds",), (table,), "")]
 
 
 _LOUD = {

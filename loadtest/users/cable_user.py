@@ -14,6 +14,7 @@ from loadtest.users.fleet import Fleet
 from loadtest.users.session import Outcome, Session
 
 _IDLE_S = 1.0
+_HALF_OPEN_S = 60.0
 
 
 def fleet_of(environment: Any) -> Fleet | None:
@@ -83,6 +84,8 @@ class CableUser(User):
         fleet = self.fleet
         policy = reconnect_policy(fleet.settings.reconnect)
         gevent.sleep(fleet.turn_s())
+        if fleet.slow_readers.has_one(identity):
+            self._tabs.append(gevent.spawn(self._read_slowly, fleet, identity, who))
         if self.role == "agent":
             for _ in range(fleet.scenario.tabs - 1):
                 self._tabs.append(gevent.spawn(self._keep_tab, fleet, identity, who, policy))
@@ -105,8 +108,20 @@ class CableUser(User):
             attempt = 0 if outcome.confirmed else attempt + 1
             if outcome.confirmed:
                 lost_ns = fleet.clock.now_ns()
+                if outcome.detail != "storm":
+                    fleet.storms.lost(identity, lost_ns)
             self._pause(fleet, policy, outcome, attempt, visit)
+            if outcome.detail == "storm":
+                gevent.spawn_later(_HALF_OPEN_S, session.drop)  # where it was left half open
             fleet.collector.count("cable.reconnects", "", self.role)
+
+    @staticmethod
+    def _read_slowly(fleet: Fleet, identity: int, who: Agent | Contact) -> None:
+        """A further socket that does not keep up; whenever the server gives up on it there is another one."""
+        while True:
+            Session(fleet, identity, who, second=True).read_slowly()
+            fleet.collector.count("slow_readers.ended")
+            gevent.sleep(_IDLE_S)
 
     def _keep_tab(self, fleet: Fleet, identity: int, who: Agent | Contact, policy: ReconnectPolicy) -> None:
         """A further tab of the same person, which comes back whenever it is cut off."""

@@ -22,6 +22,7 @@ from loadtest.errors import LoadtestError, TransportError
 from loadtest.metrics import Batch, Gauge
 from loadtest.plan import Canary, LoadProfile, Mix, Pacer, Scenario, Talk, Turnstile, Visits
 from loadtest.plan.scenario import Departure
+from loadtest.plan.storm import SlowReaders, parse_storms
 from loadtest.rest import Reply, RestClient
 from loadtest.transport.gevent_ws import Poller
 from loadtest.transport.interface import Socket
@@ -36,6 +37,7 @@ from loadtest.users.scene import Moment
 from loadtest.users.session import Session
 from loadtest.users.settings import FleetSettings
 from loadtest.users.shifts import Shifts
+from loadtest.users.storms import Storms
 
 _LAG_PERIOD_S = 0.02
 _WATCH_PERIOD_S = 0.5
@@ -114,6 +116,8 @@ class Fleet:
         self.presence_acts = PresenceActs(self)
         profile = LoadProfile.parse(settings.load_profile).later(settings.plan_began_s)
         self.shifts = Shifts(self, profile)
+        self.storms = Storms(self, parse_storms(settings.storm, settings.seed))
+        self.slow_readers = SlowReaders.parse(settings.slow_readers, settings.seed)
         self._here: set[Session] = set()
         self._turnstile = Turnstile(settings.connect_rate, share, shares)
         self.connecting = BoundedSemaphore(settings.connects_at_once)
@@ -182,6 +186,7 @@ class Fleet:
         self.canaries.start(now_ns)
         self.presence_acts.start(now_ns)
         self.shifts.start(now_ns)
+        self.storms.start(now_ns)
 
     def end_hold(self) -> None:
         """Emit no more; sockets stay up for what is under way."""
@@ -190,6 +195,7 @@ class Fleet:
             self.chat.stop()
             self.presence_acts.stop()
             self.shifts.stop()
+            self.storms.stop()
             self.collector.drain(self.clock.now_ns())
 
     def drained(self) -> bool:

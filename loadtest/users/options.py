@@ -22,6 +22,7 @@ from loadtest.errors import LoadtestError, UsageError
 from loadtest.plan import ACTS, LoadProfile, Mix, Scenario
 from loadtest.plan import load_profile as profiles
 from loadtest.plan.scenario import GRAMMAR
+from loadtest.plan.storm import SLOW_GRAMMAR, STORM_GRAMMAR, SlowReaders, parse_storms
 from loadtest.refserver.faults import parse_faults
 from loadtest.target.profile import read_profile
 
@@ -93,6 +94,18 @@ def _scenario(text: str) -> str:
 @_checked
 def _load_profile(text: str) -> str:
     LoadProfile.parse(text)
+    return text
+
+
+@_checked
+def _storm(text: str) -> str:
+    parse_storms(text)
+    return text
+
+
+@_checked
+def _slow_readers(text: str) -> str:
+    SlowReaders.parse(text)
     return text
 
 
@@ -232,6 +245,14 @@ def add_options(parser: Any) -> None:
         default=0.0,
         metavar="SECONDS",
     )
+    add(
+        "--storm",
+        f"Drop sockets in bulk, seconds into the hold: {STORM_GRAMMAR.replace('%', '%%')}",
+        type=_storm,
+        default="",
+        metavar="STORM,...",
+    )
+    add("--slow-readers", SLOW_GRAMMAR.replace("%", "%%"), type=_slow_readers, default="", metavar="SHARE@BYTES")
     add("--think-time", "Mean seconds from a question to its answer", type=_number(0), default=2.0, metavar="SECONDS")
     add("--typing", "Seconds of typing before a message, 0 for none", type=_number(0), default=1.0, metavar="SECONDS")
     add(
@@ -279,7 +300,7 @@ def add_options(parser: Any) -> None:
     add(
         "--reconnect",
         "Back-off after a lost connection",
-        choices=("official", "chatwoot", "immediate", "none"),
+        choices=("official", "chatwoot", "immediate", "no-jitter", "none"),
         default="official",
     )
     add(
