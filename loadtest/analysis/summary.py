@@ -123,6 +123,19 @@ def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo 
             "The run has no end: it still goes on or was killed. Numbers reach up to its last tick; make the report "
             "again once it has ended."
         )
+        under_way = _under_way(data)
+        if under_way:
+            found.append(
+                f"{under_way:,} emissions were under way at the last tick: what became of them is undetermined, and "
+                f"they are in no balance."
+            )
+    gaps = [gap for gap in data.meta.get("gaps") or () if gap[1] is not None]
+    if gaps:
+        away_s = sum(last - first + 1 for first, last in gaps) * data.window_s
+        found.append(
+            f"The run was gone on with {len(gaps)} time{'s' if len(gaps) > 1 else ''} after its generator was gone: "
+            f"{away_s:,.0f} s of its time line hold no data, which is no loss."
+        )
     share = float(data.meta.get("closing_share") or 1.0)
     if share < 1.0:
         found.append(
@@ -153,6 +166,12 @@ def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo 
     else:
         found += slo_warnings(slo, sections)
     return found
+
+
+def _under_way(data: RunData) -> int:
+    """Emissions whose books were open at the last tick, over all workers."""
+    gauges = data.gauges[data.gauges["name"] == "generator.open_entries"]
+    return int(gauges.groupby("worker")["value"].last().sum()) if len(gauges) else 0
 
 
 def _deaf(cable: dict[str, Any]) -> list[str]:

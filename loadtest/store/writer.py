@@ -21,7 +21,7 @@ from typing import Any, Final, Self
 from loadtest.errors import GeneratorError, UsageError
 from loadtest.metrics.batch import Batch, Key, plain
 from loadtest.metrics.histogram import Histogram
-from loadtest.store import schema, thinning
+from loadtest.store import opening, resuming, schema, thinning
 from loadtest.store.backlog import Backlog
 
 _BUSY_S: Final = 5.0
@@ -46,6 +46,7 @@ class RunWriter:
         self._open_windows = open_windows
         self._open: dict[Key, Histogram] = {}
         self._newest: int | None = None
+        self._before: int | None = None  # the newest window of the writer before this one
         self._series: dict[tuple[str, str, str], int] = {}
         self._backlog = Backlog()
         self._gauges = thinning.Gauges(window_s)
@@ -107,6 +108,45 @@ class RunWriter:
             folder.rmdir()
             raise _unwritable(where, str(error)) from error
         return cls(connection, folder, open_windows, float(meta.get("window_s") or 1.0), most_closings)
+
+    @classmethod
+    def open(cls, folder: Path, *, open_windows: int = 30, most_closings: int = thinning.MOST_CLOSINGS) -> RunWriter:
+        """Go on with a run whose writer is no more, whether it ended or was killed.
+
+        Args:
+            folder: the run's folder.
+            open_windows: as for :meth:`create`.
+            most_closings: as for :meth:`create`.
+
+        Raises:
+            UsageError: it is no run, it is damaged, it cannot be written to, or another process writes to it.
+        """
+        path = opening.locate(folder)
+        opening.check(path)
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = sqlite3.connect(path, timeout=_BUSY_S)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            meta = resuming.read_meta(connection)
+            writer = cls(connection, path.parent, open_windows, float(meta.get("window_s") or 1.0), most_closings)
+            rows = connection.execute("SELECT metric, name, role, id FROM series ORDER BY id")
+            writer._series = {(metric, name, role): number for metric, name, role, number in rows}
+            writer._before = resuming.last_window(connection)
+        except (sqlite3.Error, ValueError) as error:
+            if connection is not None:
+                connection.close()
+            raise _unwritable(str(folder), str(error)) from error
+        return writer
+
+    def read_meta(self) -> dict[str, Any]:
+        """What the run is, as it is written: JSON values by name."""
+        return resuming.read_meta(self._connection)
+
+    @property
+    def last_window(self) -> int | None:
+        """The newest window with a row in the file; None where there is none."""
+        return resuming.last_window(self._connection)
 
     def write(self, batch: Batch) -> None:
         """Add a batch of deltas, in one transaction.
@@ -213,7 +253,12 @@ class RunWriter:
         self._connection.executemany(schema.UPSERT_HIST, rows)
 
     def _is_closed(self, window: int) -> bool:
-        """Whether the window fell behind the newest ones; all that was written of the others is in memory."""
+        """Whether the window fell behind the newest ones; all that was written of the others is in memory.
+
+        What an earlier writer wrote is not.
+        """
+        if self._before is not None and window <= self._before:
+            return True
         return self._newest is not None and window <= self._newest - self._open_windows
 
     def _stored(self, series: int, window: int) -> Histogram | None:
