@@ -30,7 +30,7 @@ from loadtest.distributed.progress import Progress
 from loadtest.journal import Begin, now
 from loadtest.metrics import Batch
 from loadtest.plan import LoadProfile
-from loadtest.plugin import host_limits, preparation, setups
+from loadtest.plugin import host_limits, preparation, resuming, setups
 from loadtest.plugin.description import describe
 from loadtest.plugin.intentions import check_rate_limits, intentions
 from loadtest.plugin.profiles import apply_profile
@@ -102,6 +102,7 @@ class Run:
         self._lock: FileLock | None = None
         self._guard: AbortGuard | None = None
         self._outages = Outages()
+        self._resumed: resuming.Resumed | None = None
         self.progress: Progress | None = None
         self._teller: gevent.Greenlet | None = None
 
@@ -119,7 +120,9 @@ class Run:
             environment.host = options.host
         agents, contacts = preparation.planned_population(options, environment.user_classes)
         preparation.apply_brakes(options, agents + contacts, environment.host)
-        preparation.check_report_dir(options)
+        self._resumed = resuming.read(options.resume, options.run_id)
+        if self._resumed is None:
+            preparation.check_report_dir(options)
         self._check_machine(agents + contacts)
         if environment.host:
             preparation.check_host(environment.host, options)
@@ -179,14 +182,25 @@ class Run:
         self._outages = Outages()
         self._guard = None if self._guard is None else AbortGuard()
         stamp = datetime.datetime.now(datetime.UTC)
-        run_id = options.run_id or f"{Path(self.environment.locustfile or 'run').stem}-{stamp:%Y%m%d-%H%M%S}"
+        resumed = self._resumed
+        run_id = (
+            resumed.run_id
+            if resumed
+            else options.run_id or f"{Path(self.environment.locustfile or 'run').stem}-{stamp:%Y%m%d-%H%M%S}"
+        )
         tag = run_tag(run_id, os.getpid(), time.time_ns())
         settings = preparation.fleet_settings(options, tag, self._profile, self._credentials)
         self.settings = replace(settings, canary_s=preparation.canary_s(options, self._directory))
+        if resumed is not None:
+            self.settings = replace(self.settings, window_s=resumed.window_s, plan_began_s=resumed.plan_began_s)
         distributed = isinstance(runner, MasterRunner)
         meta = self._meta(run_id, stamp, len(runner.clients.all) if distributed else 1)
-        folder = Path(options.report_dir) / run_id
-        keeper = self.keeper = RunKeeper(folder, meta, self.settings.window_s, warn, self._journal(tag))
+        folder = resumed.folder if resumed else Path(options.report_dir) / run_id
+        if resumed is not None:
+            resuming.check(resumed, meta)
+        keeper = self.keeper = RunKeeper(
+            folder, meta, self.settings.window_s, warn, self._journal(tag), resume=resumed is not None
+        )
         if distributed:
             workers = self.workers = RemoteWorkers(runner, keeper, self._planned_users)
             workers.await_clocks(self.answerer.measured)

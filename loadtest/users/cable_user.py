@@ -110,9 +110,11 @@ class CableUser(User):
                 lost_ns = fleet.clock.now_ns()
                 if outcome.detail != "storm":
                     fleet.storms.lost(identity, lost_ns)
-            self._pause(fleet, policy, outcome, attempt, visit)
             if outcome.detail == "storm":
                 gevent.spawn_later(_HALF_OPEN_S, session.drop)  # where it was left half open
+                self._weather(fleet, policy, outcome, attempt, visit)
+            else:
+                self._pause(fleet, policy, outcome, attempt, visit)
             fleet.collector.count("cable.reconnects", "", self.role)
 
     @staticmethod
@@ -130,6 +132,14 @@ class CableUser(User):
             outcome = Session(fleet, identity, who, second=True).visit(None)
             attempt = 0 if outcome.confirmed else attempt + 1
             self._pause(fleet, policy, outcome, attempt, -1)
+
+    def _weather(self, fleet: Fleet, policy: ReconnectPolicy, outcome: Outcome, attempt: int, visit: int) -> None:
+        """The back-off after a planned storm is a planned absence; how long the target takes after that is its own."""
+        fleet.collector.user_away(self.role, away=True)
+        try:
+            self._pause(fleet, policy, outcome, attempt, visit)
+        finally:
+            fleet.collector.user_away(self.role, away=False)
 
     def _pause(self, fleet: Fleet, policy: ReconnectPolicy, outcome: Outcome, attempt: int, visit: int) -> None:
         """Wait as the client's back-off says, or for good when it gives up."""

@@ -24,6 +24,7 @@ from loadtest.plan import load_profile as profiles
 from loadtest.plan.scenario import GRAMMAR
 from loadtest.plan.storm import SLOW_GRAMMAR, STORM_GRAMMAR, SlowReaders, parse_storms
 from loadtest.refserver.faults import parse_faults
+from loadtest.store import open_run
 from loadtest.target.profile import read_profile
 
 _T = TypeVar("_T")
@@ -139,6 +140,12 @@ def _run_id(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"{text!r} cannot name a folder: use letters, digits, '.', '_' and '-', beginning with a letter or digit"
         )
+    return text
+
+
+@_checked
+def _folder_of_run(text: str) -> str:
+    open_run(text)
     return text
 
 
@@ -288,6 +295,13 @@ def add_options(parser: Any) -> None:
     add("--slo", "Limits that decide the verdict (TOML)", type=_slo, metavar="FILE", ui=False)
     add("--report-dir", "Where run folders are made", type=_report_dir, default="reports", metavar="DIR", ui=False)
     add("--run-id", "Name of the run's folder (default: file and time)", type=_run_id, metavar="NAME", ui=False)
+    add(
+        "--resume",
+        "Go on with this run after its generator was gone; the time between is a gap, not a loss",
+        type=_folder_of_run,
+        metavar="FOLDER",
+        ui=False,
+    )
     add(
         "--window",
         "Seconds of one window; 0 for as long as suits --run-time (1 up to 84 minutes, 120 for a week)",
