@@ -183,11 +183,8 @@ class Run:
         self._guard = None if self._guard is None else AbortGuard()
         stamp = datetime.datetime.now(datetime.UTC)
         resumed = self._resumed
-        run_id = (
-            resumed.run_id
-            if resumed
-            else options.run_id or f"{Path(self.environment.locustfile or 'run').stem}-{stamp:%Y%m%d-%H%M%S}"
-        )
+        stem = Path(self.environment.locustfile or "run").stem
+        run_id = resumed.run_id if resumed else options.run_id or f"{stem}-{stamp:%Y%m%d-%H%M%S}"
         tag = run_tag(run_id, os.getpid(), time.time_ns())
         settings = preparation.fleet_settings(options, tag, self._profile, self._credentials)
         self.settings = replace(settings, canary_s=preparation.canary_s(options, self._directory))
