@@ -1,9 +1,9 @@
 """Whether the generator's own memory stays flat: 500 users at constant load, RSS over time, and a bound on its slope.
 
 Run as ``python -m tests.bench.soak [--minutes 30]``: Locust with ``locustfiles/soak.py`` on the embedded server, then
-the levels ``generator.rss_bytes`` of the run's store. What comes before the end of the warm-up is left out. The slope is
-that of a least-squares line through the medians of twenty blocks, since single readings follow one another; its upper
-90 % bound is that of Student's t with eighteen degrees of freedom.
+the levels ``generator.rss_bytes`` of the run's store, without those of the warm-up. The slope is that of a
+least-squares line through the medians of twenty blocks, since single readings follow one another; its upper 90 % bound
+is that of Student's t with eighteen degrees of freedom.
 """
 
 from __future__ import annotations
