@@ -319,7 +319,7 @@ def _chosen(moments: Sequence[Moment]) -> list[Moment]:
     """At most :data:`MOST_MOMENTS`: phases and annotations always, of the rest the earliest."""
     if len(moments) <= MOST_MOMENTS:
         return list(moments)
-    kept = {i for i, moment in enumerate(moments) if moment.kind in {"phase", "annotation"}}
+    kept = {i for i, moment in enumerate(moments) if moment.kind in {"phase", "annotation", "storm", "resumed"}}
     for i in range(len(moments)):
         if len(kept) >= MOST_MOMENTS:
             break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -140,3 +141,35 @@ def test_a_full_disk_says_so_and_a_report_can_be_made(tmp_path):
     assert meanwhile["run"]["id"] == META["run_id"]
     with closed(sqlite3.connect(folder / "run.sqlite")) as raw:
         assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A file system of 700 kB; skipped where this user may not mount one."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = shutil.which("mount")
+    made = mount and subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(disk)], check=False, capture_output=True
+    )
+    if not made or made.returncode:
+        pytest.skip("this user may not mount a file system")
+    yield disk
+    subprocess.run([shutil.which("umount"), str(disk)], check=True)
+
+
+def test_a_disk_that_is_really_full(tiny_disk):
+    """Somebody else's file fills it: what does not fit waits, and is written once that file is gone."""
+    filler = tiny_disk / "filler"
+    filler.write_bytes(b"x" * 300_000)
+    with RunWriter.create(tiny_disk / "run", META) as writer:
+        numbers = iter(range(1, 1_000))
+        refused = next(n for n in numbers if refusal(writer, n))
+        assert all(refusal(writer, refused + n) for n in range(1, 50))
+        meanwhile = len(open_run(tiny_disk / "run").closing_frame())
+        filler.unlink()
+        assert refusal(writer, refused + 50) is None
+    run = open_run(tiny_disk / "run")
+
+    assert meanwhile == refused - 1
+    assert holds(run, refused + 50)
