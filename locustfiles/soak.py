@@ -1,9 +1,9 @@
 """A help desk over days: the load of an office, its lunch and its night; sessions that come and go; a steady canary.
 
-locust -f locustfiles/soak.py --headless                                 eight hours on the embedded server
-locust -f locustfiles/soak.py --headless -t 3d --host https://chat.example.com --identities identities.jsonl
-locust -f locustfiles/soak.py --headless -t 10m --load-profile day=5min  two days in ten minutes, to see how it looks
-locust -f locustfiles/soak.py --headless -t 8h --load-profile flat       the same load all the time
+locust -f locustfiles/soak.py --headless                                eight hours on the embedded server
+locust -f locustfiles/soak.py --headless -t 60s --load-profile day=20s  a minute on the embedded server: three days
+locust -f locustfiles/soak.py --headless -t 8h --load-profile flat      the same load all the time
+locust -f locustfiles/soak.py --headless -t 3d --target target.toml     three days on an installation
 """
 
 import locust

@@ -1,9 +1,9 @@
 """A drill: sockets dropped in bulk, and how the target bears the herd that comes back.
 
-locust -f locustfiles/storm.py --headless                                    everybody, 20 s into the hold, abruptly
-locust -f locustfiles/storm.py --headless --storm 30%@10s:clean,100%@50s     three in ten with a close frame, then all
-locust -f locustfiles/storm.py --headless --reconnect immediate              the hardest herd; also no-jitter
-locust -f locustfiles/storm.py --headless --storm wait -t 10m --host ...     drops nothing: redeploy, and it measures
+locust -f locustfiles/storm.py --headless                                a minute on the embedded server, all at 20 s
+locust -f locustfiles/storm.py --headless --storm 30%@5s:clean,100%@30s  three in ten with a close frame, then all
+locust -f locustfiles/storm.py --headless --reconnect immediate          the hardest herd; also no-jitter
+locust -f locustfiles/storm.py --headless -t 10m --storm wait            drops nothing: redeploy, and it measures
 """
 
 import locust
@@ -21,7 +21,7 @@ def defaults(parser, **_):
         members=10,
         emit_rate=5.0,
         storm="100%@20s",
-        run_time="70s",
+        run_time="60s",
         spawn_rate=50,
     )
 

@@ -15,8 +15,8 @@ from loadtest.errors import GeneratorError
 from loadtest.metrics import Batch
 from loadtest.report import build
 from loadtest.store import RunWriter, open_run
+from tests.e2e.killed_writer import tick
 from tests.plugin.locusts import ROOT, environment
-from tests.store.killed_writer import tick
 from tests.store.runs import META, phase
 
 PATIENCE_S = 60
@@ -25,7 +25,7 @@ PATIENCE_S = 60
 def child(*arguments):
     """The writer in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.store.killed_writer", *map(str, arguments)],
+        [sys.executable, "-m", "tests.e2e.killed_writer", *map(str, arguments)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment(),
     )  # fmt: skip
 
