@@ -25,6 +25,8 @@ from loadtest.store import opening, resuming, schema, thinning
 from loadtest.store.backlog import Backlog
 
 _BUSY_S: Final = 5.0
+_OPEN_S: Final = 30.0
+_OPEN_LEAST: Final = 2
 
 
 class RunWriter:
@@ -38,12 +40,17 @@ class RunWriter:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, folder: Path, open_windows: int, window_s: float, most_closings: int
+        self,
+        connection: sqlite3.Connection,
+        folder: Path,
+        open_windows: int | None,
+        window_s: float,
+        most_closings: int,
     ) -> None:
         self.folder = folder
         self.path = folder / schema.FILE_NAME
         self._connection = connection
-        self._open_windows = open_windows
+        self._open_windows = open_windows or max(_OPEN_LEAST, math.ceil(_OPEN_S / window_s))
         self._open: dict[Key, Histogram] = {}
         self._newest: int | None = None
         self._before: int | None = None  # the newest window of the writer before this one
@@ -59,7 +66,7 @@ class RunWriter:
         folder: Path,
         meta: Mapping[str, Any],
         *,
-        open_windows: int = 30,
+        open_windows: int | None = None,
         most_closings: int = thinning.MOST_CLOSINGS,
     ) -> RunWriter:
         """Make the run's folder and its file.
@@ -67,8 +74,8 @@ class RunWriter:
         Args:
             folder: ``reports/<run-id>``; it must not exist yet, its parents are made.
             meta: what the run is, as JSON values by name; ``schema_version`` is added.
-            open_windows: how many of the newest windows are kept in memory; older ones are read back when a late
-                delta comes.
+            open_windows: how many of the newest windows are kept in memory, by default those of half a minute; older
+                ones are read back when a late delta comes.
             most_closings: closing records above which only those of a share of the emissions are kept.
 
         Raises:
@@ -110,7 +117,9 @@ class RunWriter:
         return cls(connection, folder, open_windows, float(meta.get("window_s") or 1.0), most_closings)
 
     @classmethod
-    def open(cls, folder: Path, *, open_windows: int = 30, most_closings: int = thinning.MOST_CLOSINGS) -> RunWriter:
+    def open(
+        cls, folder: Path, *, open_windows: int | None = None, most_closings: int = thinning.MOST_CLOSINGS
+    ) -> RunWriter:
         """Go on with a run whose writer is no more, whether it ended or was killed.
 
         Args:
