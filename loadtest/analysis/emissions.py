@@ -31,10 +31,12 @@ class Emissions:
             time, NaN where nobody had it), and how its deliveries ended.
         whole: one row for each emission whose answer (2xx) and whose first receiver are known: event, window,
             lateness_us, rest_wait_us, response_us, first_us, last_us, and whether everybody had it (complete).
+        share: of all emissions, these: a long run keeps the records of a fair sample.
     """
 
     by_role: pd.DataFrame
     whole: pd.DataFrame
+    share: float = 1.0
 
     @classmethod
     def of(cls, data: RunData) -> Emissions:
@@ -57,7 +59,8 @@ class Emissions:
         own = frame[(frame["emitted"] > 0) & (frame["status"] == "ok")].groupby("code")
         whole = everybody.join(own[["lateness_us", "rest_wait_us", "response_us"]].first(), how="inner")
         whole["complete"] = whole["lost"] + whole["cut_by_peer"] + whole["undetermined"] == 0
-        return cls(by_role, whole.dropna(subset=["response_us", "first_us"]))
+        share = float(data.meta.get("closing_share") or 1.0)
+        return cls(by_role, whole.dropna(subset=["response_us", "first_us"]), share)
 
     def count(self, event: str, role: str, windows: Windows, series: Series) -> int:
         """Emissions of an event that reached for a role; an event without closing records counts what was emitted."""
@@ -65,7 +68,7 @@ class Emissions:
         if not (rows["delivered"] + rows["late"] + rows["lost"] > 0).any():
             return round(series.total("delivery.emitted", windows, name=event) or 0.0)
         settled = rows["delivered"] + rows["late"] + rows["lost"] > 0
-        return int((settled & np.isin(rows["window"].to_numpy(np.int64), windows)).sum())
+        return round(int((settled & np.isin(rows["window"].to_numpy(np.int64), windows)).sum()) / self.share)
 
     def last(self, event: str, role: str, windows: Windows) -> Pool | None:
         """When the last of those required had each emission; one that somebody never had counts as lost.

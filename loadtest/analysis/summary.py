@@ -18,6 +18,7 @@ from loadtest.analysis.presence import presence
 from loadtest.analysis.series import Series
 from loadtest.analysis.service import service
 from loadtest.analysis.slo import Slo
+from loadtest.analysis.storms import storms
 from loadtest.analysis.windows import Scope, Timeline, timeline
 
 _RUN_EXTRAS = ("run_tag", "ended_at", "target_lost", "faults", "locustfile", "deadline_s")
@@ -52,7 +53,9 @@ def summarise(data: RunData, slo: Slo | None = None) -> Summary:
     deciding = [f"{check.name}: {check.note}" for check in verdict.checks if _decided_in_marked(check, trusted_checks)]
     if deciding:
         fitness["valid"], fitness["reasons"] = False, [*reasons, *deciding]
-    return Summary({"run": _run(data, line), **full}, verdict)
+    found = storms(data, series)
+    drills = {"storms": found} if found else {}
+    return Summary({"run": _run(data, line), **full, **drills}, verdict)
 
 
 def _measure(data: RunData, series: Series, line: Timeline, emissions: Emissions, scope: Scope) -> dict[str, Any]:
@@ -120,6 +123,25 @@ def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo 
             "The run has no end: it still goes on or was killed. Numbers reach up to its last tick; make the report "
             "again once it has ended."
         )
+        under_way = _under_way(data)
+        if under_way:
+            found.append(
+                f"{under_way:,} emissions were under way at the last tick: what became of them is undetermined, and "
+                f"they are in no balance."
+            )
+    gaps = [gap for gap in data.meta.get("gaps") or () if gap[1] is not None]
+    if gaps:
+        away_s = sum(last - first + 1 for first, last in gaps) * data.window_s
+        found.append(
+            f"The run was gone on with {len(gaps)} time{'s' if len(gaps) > 1 else ''} after its generator was gone: "
+            f"{away_s:,.0f} s of its time line hold no data, which is no loss."
+        )
+    share = float(data.meta.get("closing_share") or 1.0)
+    if share < 1.0:
+        found.append(
+            f"The run is long: records of single emissions were kept of {share:.3g} of them, a fair sample. Last "
+            f"receivers and times at the server are told of those; all else is of every delivery."
+        )
     late = sum(row["late"] or 0 for row in balance.values())
     if late:
         found.append(
@@ -144,6 +166,12 @@ def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo 
     else:
         found += slo_warnings(slo, sections)
     return found
+
+
+def _under_way(data: RunData) -> int:
+    """Emissions whose books were open at the last tick, over all workers."""
+    gauges = data.gauges[data.gauges["name"] == "generator.open_entries"]
+    return int(gauges.groupby("worker")["value"].last().sum()) if len(gauges) else 0
 
 
 def _deaf(cable: dict[str, Any]) -> list[str]:

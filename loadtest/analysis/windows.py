@@ -134,14 +134,18 @@ def timeline(data: RunData) -> Timeline:
             hold_end = float(held.max() + 1) * window_s + offset_s
     else:
         hold_start = hold_end = None
+    hold_s = 0.0
+    if hold_start is not None and hold_end is not None:
+        whole = _span(held).size - _span(held, data).size if held.size else 0
+        hold_s = max(hold_end - hold_start - whole * window_s, 0.0)
     known_ends = [*moments.values(), *data.gauges["at_s"].tolist(), *data.notes["at_s"].tolist()]
     if starts.size:
         known_ends.append(float(starts.max()) + (0.0 if "end" in moments else window_s))
     duration_s = moments.get("end", max(known_ends, default=0.0))
     return Timeline(
-        hold=_span(held),
-        connecting=_span(before),
-        hold_s=max(hold_end - hold_start, 0.0) if hold_start is not None and hold_end is not None else 0.0,
+        hold=_span(held, data),
+        connecting=_span(before, data),
+        hold_s=hold_s,
         duration_s=max(duration_s, 0.0),
         hold_start_s=hold_start,
         hold_end_s=hold_end,
@@ -150,8 +154,14 @@ def timeline(data: RunData) -> Timeline:
     )
 
 
-def _span(windows: Windows) -> Windows:
-    return np.arange(windows.min(), windows.max() + 1, dtype=np.int64) if windows.size else np.zeros(0, np.int64)
+def _span(windows: Windows, data: RunData | None = None) -> Windows:
+    """All windows from the first to the last, but for those in a gap of the run."""
+    if not windows.size:
+        return np.zeros(0, np.int64)
+    span = np.arange(windows.min(), windows.max() + 1, dtype=np.int64)
+    for first, last in (data.meta.get("gaps") or ()) if data is not None else ():
+        span = span[(span < first) | (span > (np.iinfo(np.int64).max if last is None else last))]
+    return span
 
 
 def notes_of(data: RunData, kind: str) -> list[tuple[float, str, dict[str, Any]]]:
@@ -169,10 +179,16 @@ def held_gauges(data: RunData, line: Timeline) -> pd.DataFrame:
 
 
 def _phase_moments(data: RunData) -> dict[str, float]:
-    """When each phase began, in seconds since the run's start; the first note of a phase counts."""
+    """When each phase began, in seconds since the run's start; the first note of a phase counts.
+
+    Of a run that was gone on with, an end that another hold follows is none.
+    """
     moments: dict[str, float] = {}
     for at_s, _, extra in notes_of(data, "phase"):
-        moments.setdefault(str(extra.get("phase", "")), at_s)
+        phase = str(extra.get("phase", ""))
+        if phase == "hold":
+            moments = {name: at for name, at in moments.items() if name not in ("drain", "end")}
+        moments.setdefault(phase, at_s)
     return moments
 
 

@@ -115,6 +115,11 @@ def _immediate(attempt: int, rng: Uniform, socket_closed: bool) -> float:
     return IMMEDIATE_PAUSE_S if attempt else 0.0
 
 
+def _no_jitter(attempt: int, rng: Uniform, socket_closed: bool) -> float:
+    poll_s = STALE_AFTER_S * float(1.15 ** min(attempt, 10))
+    return poll_s + (0.0 if socket_closed else REOPEN_PAUSE_S)
+
+
 def _none(attempt: int, rng: Uniform, socket_closed: bool) -> None:
     return None
 
@@ -132,6 +137,9 @@ class ReconnectPolicy:
 
     ``immediate``: no real client; the hardest herd. Only a first attempt is immediate, later ones are
     :data:`IMMEDIATE_PAUSE_S` apart.
+
+    ``no-jitter``: no real client; the official back-off without its jitter, so that whoever is lost together comes
+    back together, 6 s later.
 
     ``none``: what is lost stays lost.
 
@@ -169,6 +177,7 @@ RECONNECT_POLICIES: dict[str, ReconnectPolicy] = {
         ReconnectPolicy("official", _official, subscribe_again_s=SUBSCRIBE_AGAIN_S),
         ReconnectPolicy("chatwoot", _chatwoot, only_pings_count=True),
         ReconnectPolicy("immediate", _immediate),
+        ReconnectPolicy("no-jitter", _no_jitter, subscribe_again_s=SUBSCRIBE_AGAIN_S),
         ReconnectPolicy("none", _none),
     )
 }

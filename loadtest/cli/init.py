@@ -15,6 +15,8 @@ FILES = {
     "contacts.py.txt": "contacts.py",
     "mixed.py.txt": "mixed.py",
     "presence.py.txt": "presence.py",
+    "soak.py.txt": "soak.py",
+    "storm.py.txt": "storm.py",
     "slo.toml": "slo.toml",
     "budget.toml": "budget.toml",
     "target.toml": "target.toml",

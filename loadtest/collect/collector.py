@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from loadtest.clock import NS_PER_MS, NS_PER_S, NS_PER_US, Clock
 from loadtest.collect.checks import Checks
@@ -18,6 +19,7 @@ from loadtest.collect.entry import Entry
 from loadtest.collect.epochs import EndCause, Epochs
 from loadtest.collect.health import Health
 from loadtest.collect.hearing import Hearing
+from loadtest.collect.judge import OnAway
 from loadtest.collect.ledger import Ledger
 from loadtest.collect.marks import PRIVATE, PUBLIC
 from loadtest.collect.people import ROLES, People
@@ -93,6 +95,8 @@ class Collector:
         self.people = People(directory)
         self.epochs = Epochs(self.people.count)
         self.hearing = Hearing(clock, self.window)
+        #: told who was not there for an emission
+        self.on_away: OnAway = lambda identities, written_ns, event: None
         self.ledger = Ledger(
             self.people,
             self.epochs,
@@ -103,6 +107,7 @@ class Collector:
             workers=settings.workers,
             worker=settings.worker,
             on_missing=self.hearing.missed,
+            on_away=self._was_away,
         )
         self.presence = Presence(
             self.people,
@@ -354,6 +359,9 @@ class Collector:
             batch.gauges.append(Gauge(at_us, f"users.ever_confirmed.{role}", worker, ever[role]))
         batch.gauges.append(Gauge(at_us, "users.due", worker, self.planned_count))
         batch.gauges.append(Gauge(at_us, "generator.open_entries", worker, self.ledger.open_count))
+
+    def _was_away(self, identities: NDArray[np.int64], written_ns: int, event: str) -> None:
+        self.on_away(identities, written_ns, event)
 
     def _integrate_users(self, now_ns: int) -> None:
         since_ns, self._users_since_ns = self._users_since_ns, now_ns

@@ -1,5 +1,8 @@
 """Subscription epochs: a confirmed subscription from its confirm to its end. A reconnect opens a new one.
 
+The table does not grow with the run: the number of an epoch that ended a while ago, and that nobody speaks of any more,
+is given to a new one (:meth:`Epochs.recycle`).
+
 The ledger asks which epochs of an audience had to receive an emission; so the table is kept as numpy arrays, and the
 epoch of an identity that has just one is found by one look-up.
 """
@@ -39,20 +42,14 @@ class Epochs:
         self.cause: NDArray[np.int8] = np.zeros(256, dtype=np.int8)
         self._single: NDArray[np.int64] = np.full(identities, -1, dtype=np.int64)
         self._several: dict[int, list[int]] = {}
+        self._free: list[int] = []
 
     def __len__(self) -> int:
         return self._count
 
     def open(self, identity: int, confirm_ns: int) -> int:
         """A subscription of ``identity`` was confirmed; returns the new epoch's number."""
-        epoch = self._count
-        if epoch == len(self.identity):
-            for name in ("identity", "confirm_ns", "end_ns", "cause"):
-                old = getattr(self, name)
-                grown = np.zeros(2 * epoch, dtype=old.dtype)
-                grown[:epoch] = old
-                setattr(self, name, grown)
-        self._count += 1
+        epoch = self._free.pop() if self._free else self._new()
         self.identity[epoch] = identity
         self.confirm_ns[epoch] = confirm_ns
         self.end_ns[epoch] = NEVER_NS
@@ -66,6 +63,39 @@ class Epochs:
         else:
             self._single[identity] = epoch
         return epoch
+
+    def _new(self) -> int:
+        epoch = self._count
+        if epoch == len(self.identity):
+            for name in ("identity", "confirm_ns", "end_ns", "cause"):
+                old = getattr(self, name)
+                grown = np.zeros(2 * epoch, dtype=old.dtype)
+                grown[:epoch] = old
+                setattr(self, name, grown)
+        self._count += 1
+        return epoch
+
+    def ended_before(self, before_ns: int) -> NDArray[np.int64]:
+        """Epochs that ended before ``before_ns`` and whose numbers were not given back, shape (n,)."""
+        count = self._count
+        return np.flatnonzero((self.cause[:count] != EndCause.OPEN) & (self.end_ns[:count] < before_ns))
+
+    def recycle(self, epochs: NDArray[np.int64]) -> None:
+        """Give these numbers back: nothing is asked about these epochs any more, and nothing that is kept names them.
+
+        Args:
+            epochs: of :meth:`ended_before`, shape (n,).
+        """
+        for epoch in epochs.tolist():
+            identity = int(self.identity[epoch])
+            if self._single[identity] == epoch:
+                self._single[identity] = -1
+            others = self._several.get(identity)
+            if others is not None and epoch in others:
+                others.remove(epoch)
+        self.cause[epochs] = EndCause.OPEN
+        self.end_ns[epochs] = NEVER_NS
+        self._free += epochs.tolist()
 
     def end(self, epoch: int, at_ns: int, cause: EndCause) -> None:
         """The subscription is over (the first cause stands)."""

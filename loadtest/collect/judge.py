@@ -41,6 +41,9 @@ _TICKS_PER_EPOCH = 8
 OnMissing = Callable[[NDArray[np.int64], int, int], None]
 """Told which required epochs had nothing by the deadline, how many were required, and when the emission was written."""
 
+OnAway = Callable[[NDArray[np.int64], int, str], None]
+"""Told which identities of an audience had no subscription when an emission was written, when that was, its event."""
+
 
 class Judge:
     """Draws up entries.
@@ -71,6 +74,7 @@ class Judge:
         worker: str,
         alone: bool = True,
         on_missing: OnMissing | None = None,
+        on_away: OnAway | None = None,
     ) -> None:
         self._people = people
         self._epochs = epochs
@@ -83,6 +87,7 @@ class Judge:
         self._worker = worker
         self._alone = alone
         self._on_missing = on_missing
+        self._on_away = on_away
 
     def window_at(self, mono_ns: int) -> int:
         """The number of the window a monotonic time falls in."""
@@ -210,6 +215,8 @@ class Judge:
                     batch.closings.append(closing)
                 else:
                     doubts.append(Doubt("" if action.perhaps else action.call, closing))
+        if len(away) and self._on_away is not None:
+            self._on_away(away, entry.written_ns, action.event)
         if entry.overflow:
             batch.add(window, "generator.overflow", value=entry.overflow)
             entry.overflow = 0

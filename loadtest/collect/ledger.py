@@ -21,7 +21,8 @@ The terms, as in the design:
 
 An emission that carries text is keyed by its mark. One that does not (typing, status, assignment ...) is keyed by its
 event and subject (see :mod:`loadtest.collect.subjects`); a subject has one entry an event at a time, and one whose
-entry was not finished is retired for that event, since a late copy could not be told from the next emission's first.
+entry was not finished is retired for that event, for ten minutes, since a late copy could not be told from the next
+emission's first.
 An event that *perhaps* follows has no expectation until its first arrival; then all of its audience is required.
 Events that cannot be told to be one action's are counted by subject (:mod:`loadtest.collect.tallies`).
 
@@ -40,11 +41,13 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from loadtest.clock import NS_PER_S, NS_PER_US, Clock
 from loadtest.collect.announcement import read_announcement, write_announcement
 from loadtest.collect.entry import TICKS_AT_LEAST, Action, Entry, Seen
 from loadtest.collect.epochs import Epochs
-from loadtest.collect.judge import Judge, OnMissing
+from loadtest.collect.judge import Judge, OnAway, OnMissing
 from loadtest.collect.order import Order
 from loadtest.collect.people import ROLES, People
 from loadtest.collect.subjects import MARKED, event_of
@@ -60,6 +63,14 @@ _ANNOUNCED_NS = 2_000_000_000
 #: how long an announcement may be under way: a master that stood still passes it on as long as Locust's workers wait
 #: for it, and what would be forgotten sooner would be missed as lost
 _MASTER_SILENT_NS = 60_000_000_000
+#: a subject whose entry was not finished is used again after this long: no server holds anything back for longer, and a
+#: run of days must not end with all of its subjects retired
+_RETIRED_NS = 600_000_000_000
+#: what is missing for so long is not waited for any more
+_LATE_NS = 3_600_000_000_000
+#: epochs' numbers are given back when so many, and half of all, can be
+_RECYCLED_AT_LEAST = 1_024
+_A_STEP = 256
 #: copies that are kept of an emission, for each identity simulated here
 _COPIES = 8
 
@@ -80,6 +91,7 @@ class Ledger:
         overdue_limit: closed entries with missing receivers that are kept to recognise a late delivery.
         unannounced_limit: marks of no known emission that wait for their announcement.
         on_missing: told who missed an emission, see :data:`loadtest.collect.judge.OnMissing`.
+        on_away: told who was not there for one, see :data:`loadtest.collect.judge.OnAway`.
     """
 
     def __init__(
@@ -97,6 +109,7 @@ class Ledger:
         overdue_limit: int = 20_000,
         unannounced_limit: int = 100_000,
         on_missing: OnMissing | None = None,
+        on_away: OnAway | None = None,
     ) -> None:
         self._people = people
         self._epochs = epochs
@@ -113,6 +126,7 @@ class Ledger:
             worker=worker,
             alone=workers == 1,
             on_missing=on_missing,
+            on_away=on_away,
         )
         self._overdue_limit = overdue_limit
         self._unannounced_limit = unannounced_limit
@@ -125,7 +139,7 @@ class Ledger:
         #: by (account, inbox): when the newest marked message there was written, by whichever worker
         self.newest_ns: dict[tuple[int, int], int] = {}
         self._open: dict[int, Entry] = {}
-        self._retired: set[bytes] = set()
+        self._retired: dict[bytes, int] = {}  # subject -> when it may be used again
         self._unannounced: OrderedDict[bytes, tuple[int, Entry]] = OrderedDict()
         self._overdue: OrderedDict[int, Entry] = OrderedDict()  # closed, and somebody has nothing yet
         self._finished: deque[tuple[int, Entry]] = deque()  # closed, and until when copies are still told
@@ -169,7 +183,7 @@ class Ledger:
 
         It can be when it has no entry, or one that everybody required has ticked, a moment ago.
         """
-        if key in self._retired or self._resting.get(key, now_ns) > now_ns:
+        if self._retired.get(key, now_ns) > now_ns or self._resting.get(key, now_ns) > now_ns:
             return False
         entry = self.entries.get(key)
         if entry is None:
@@ -353,8 +367,37 @@ class Ledger:
             self._drop(self._finished.popleft()[1])
         self._expire_unannounced(now_ns, batch, final=final)
         self._resting = {key: until_ns for key, until_ns in self._resting.items() if until_ns > now_ns}
+        while self._overdue and next(iter(self._overdue.values())).written_ns < now_ns - _LATE_NS:
+            self._drop(self._overdue.popitem(last=False)[1])
+        while self._retired and next(iter(self._retired.values())) <= now_ns:  # ascending, but for a moment
+            key = next(iter(self._retired))
+            del self._retired[key]
+            overdue = self._overdue.pop(id(self.entries.get(key)), None)
+            if overdue is not None:
+                self._drop(overdue)
         self._order.forget(self._oldest_open_ns(now_ns), now_ns)
         self._epochs.prune(now_ns - 4 * self._deadline_ns)
+        if not final:
+            yield from self._recycle(now_ns - 4 * self._deadline_ns - self._announced_in_ns)
+
+    def _recycle(self, before_ns: int) -> Iterator[None]:
+        """Give back the numbers of epochs that ended before ``before_ns`` and that no emission names any more."""
+        epochs = self._epochs
+        ended = epochs.ended_before(before_ns)
+        if len(ended) < max(_RECYCLED_AT_LEAST, len(epochs) // 2):
+            return
+        named = np.zeros(len(epochs), dtype=np.bool_)
+        # arrivals and new emissions meanwhile are of epochs that have not ended
+        for number, entry in enumerate([*self.entries.values(), *self._open.values(), *self._order], 1):
+            for some in (entry.who, entry.required, entry.missing):
+                if some is not None and len(some):
+                    their = np.fromiter(some, dtype=np.int64, count=len(some))
+                    named[their[their < len(named)]] = True
+            if not number % _A_STEP:
+                yield
+        free = ended[~named[ended]]
+        self._order.reused(free)
+        epochs.recycle(free)
 
     def _patience_ns(self, entry: Entry) -> int:
         """How long after it was written an entry is closed."""
@@ -372,7 +415,7 @@ class Ledger:
         finished = self._judge.close(seen, batch, over=over)
         assert entry.action is not None
         if not finished and not entry.action.marked:
-            self._retired.add(entry.key)
+            self._retired[entry.key] = now_ns + _RETIRED_NS
         if entry.missing:
             self._overdue[id(entry)] = entry
             if len(self._overdue) > self._overdue_limit:

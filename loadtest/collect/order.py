@@ -38,6 +38,9 @@ class Order:
     def __len__(self) -> int:
         return len(self._sends)
 
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(list(self._sends))
+
     def add(self, entry: Entry) -> None:
         """An emission's request was written."""
         insort(self._sends, entry, key=_written)
@@ -94,6 +97,10 @@ class Order:
                 np.array(entry.who, dtype=np.int64)[np.array(entry.when, dtype=np.int64) <= seen_ns],
             )
         del self._sends[:cut]
+
+    def reused(self, epochs: NDArray[np.int64]) -> None:
+        """These numbers will be other epochs', which nothing has reached yet."""
+        self._newest_ns[epochs[epochs < len(self._newest_ns)]] = 0
 
     def came_late(self, seen: Seen) -> None:
         """A closed emission has arrived at further epochs."""

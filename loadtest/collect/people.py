@@ -16,6 +16,8 @@ from loadtest.directory import Agent, Contact, Directory, Role
 ROLES: tuple[Role, Role] = ("agent", "contact")
 
 _DISPUTED = 0
+#: conversations whose contact is known, at least: those that people open are forgotten, oldest first
+_HELD_AT_LEAST = 20_000
 
 
 class OwnConversations:
@@ -60,6 +62,7 @@ class People:
         self._inbox_agents: dict[tuple[int, int], NDArray[np.int64]] = {}
         self._account_agents: dict[int, NDArray[np.int64]] = {}
         self._held: dict[tuple[int, object], int] = {}
+        self._held_at_most = _HELD_AT_LEAST + 2 * sum(len(contact.conversation_ids) for contact in self.contacts)
         for contact in self.contacts:
             for conversation_id in contact.conversation_ids:
                 self.converses(contact.account_id, conversation_id, contact.contact_id)
@@ -71,6 +74,8 @@ class People:
         """
         if conversation_id and self._held.setdefault((account_id, conversation_id), contact_id) != contact_id:
             self._held[account_id, conversation_id] = _DISPUTED
+        if len(self._held) > self._held_at_most:  # the oldest; of what is not known nothing is claimed
+            del self._held[next(iter(self._held))]
 
     def conversations_of(self, contact: Contact) -> OwnConversations:
         """What may be a contact's conversations; grows with what becomes known."""

@@ -148,6 +148,7 @@ class Conductor:
                 self._give_up(missing)
                 return
         self._mark("hold")
+        self.keeper.holds()
         self._workers.begin_hold()
         if self._at_plans_end is not None:
             self._wait(self._workers.played_out, math.inf)

@@ -43,13 +43,17 @@ class Creations:
     Args:
         folder: the run's folder.
         begin: the journal's first line; None for a run whose target goes with it.
+        resume: go on with the journal that an earlier part of the run left.
 
     Raises:
         UsageError: the journal cannot be written.
     """
 
-    def __init__(self, folder: Path, begin: Begin | None) -> None:
-        self._journal = None if begin is None else Journal.create(folder / FILE, begin)
+    def __init__(self, folder: Path, begin: Begin | None, *, resume: bool = False) -> None:
+        self._journal = None
+        if begin is not None:
+            there = resume and (folder / FILE).exists()
+            self._journal = Journal.open(folder / FILE) if there else Journal.create(folder / FILE, begin)
         self._pending: list[Made] = []
 
     def take_out(self, batch: Batch) -> None:

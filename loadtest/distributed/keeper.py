@@ -7,6 +7,7 @@ in a one-thread pool that owns the connection, never in the hub.
 from __future__ import annotations
 
 import sys
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,10 +19,11 @@ from gevent.threadpool import ThreadPool
 from loadtest.clock import NS_PER_S, NS_PER_US, SystemClock
 from loadtest.distributed.creations import Creations
 from loadtest.distributed.doubts import Doubts
+from loadtest.distributed.note_bounds import NoteBounds
 from loadtest.errors import GeneratorError
 from loadtest.journal import Begin
 from loadtest.metrics import Batch, Closing, Gauge, Note
-from loadtest.store import RunWriter
+from loadtest.store import RunWriter, resuming
 
 _T = TypeVar("_T")
 
@@ -49,6 +51,7 @@ class RunKeeper:
         window_s: length of a window.
         on_trouble: told, once a kind, when the store could not be written.
         journal: first line of the journal of what the run makes on its target; None for a target that goes with it.
+        resume: go on with the run in the folder; of ``meta`` only what is new of it is written.
 
     Raises:
         UsageError: the folder exists or cannot be made.
@@ -61,17 +64,22 @@ class RunKeeper:
         window_s: float,
         on_trouble: Callable[[str], None],
         journal: Begin | None = None,
+        *,
+        resume: bool = False,
     ) -> None:
         self.folder = folder
         self.clock = SystemClock()
         self._window_ns = round(window_s * NS_PER_S)
         self._on_trouble = on_trouble
+        self._note_bounds = NoteBounds(self._window_ns)
         # the writer's thread must not keep the hub waiting for the interpreter lock for the default 5 ms at a time
         sys.setswitchinterval(_SWITCH_S)
         self._pool = ThreadPool(1)
         try:
-            self._writer: RunWriter = self._in_thread(lambda: RunWriter.create(folder, meta))
-            self._creations: Creations = self._in_thread(lambda: Creations(folder, journal))
+            self._writer: RunWriter = self._in_thread(
+                lambda: _gone_on(folder, meta) if resume else RunWriter.create(folder, meta)
+            )
+            self._creations: Creations = self._in_thread(lambda: Creations(folder, journal, resume=resume))
         except BaseException:
             self._pool.kill()
             raise
@@ -93,6 +101,7 @@ class RunKeeper:
         self.received += 1
         self._creations.take_out(batch)
         self._doubts.take(batch, self.clock.now_ns())
+        self._note_bounds.apply(batch)
         for gauge in batch.gauges:
             self.gauges[gauge.worker, gauge.name] = gauge.value
         self._take(batch)
@@ -124,6 +133,13 @@ class RunKeeper:
 
     def _now_us(self) -> int:
         return self.clock.wall_ns(self.clock.now_ns()) // NS_PER_US
+
+    def holds(self) -> None:
+        """The hold begins: where an earlier part of the run was gone on with, its gap ends here."""
+        window = self.clock.wall_ns(self.clock.now_ns()) // self._window_ns
+        gaps = self._in_thread(lambda: resuming.closed(self._writer.read_meta(), window))
+        if gaps:
+            self.set_meta(**{resuming.GAPS: gaps})
 
     # -- last receiver -----------------------------------------------------------------------------------------------
 
@@ -170,7 +186,9 @@ class RunKeeper:
         except GeneratorError as error:
             self._say(str(error))
             return False
-        self._trouble = None
+        if self._trouble is not None:
+            self._trouble = None
+            self.note("recovered", "The run can be written again; what had to wait is written")
         return True
 
     def _write_creations(self) -> None:
@@ -201,6 +219,7 @@ class RunKeeper:
         if text != self._trouble:
             self._trouble = text
             self._on_trouble(text)
+            self.note("generator_error", text)
 
     def set_meta(self, **values: Any) -> None:
         """Write what is now known of the run; what cannot be written is tried again at the next flush."""
@@ -225,3 +244,26 @@ class RunKeeper:
                 f"{self.folder}: what is known of the run could not be written ({self._trouble})",
                 remedy="Free the disk or choose another --report-dir",
             )
+
+
+def _gone_on(folder: Path, meta: dict[str, Any]) -> RunWriter:
+    """The writer of a run that is gone on with; the gap before it is noted."""
+    writer = RunWriter.open(folder)
+    before = writer.read_meta()
+    window = time.time_ns() // round(float(before["window_s"]) * NS_PER_S)
+    gaps = resuming.opened(before, writer.last_window, window)
+    parts = [*(before.get(resuming.PARTS) or [{"run_tag": before.get("run_tag")}])]
+    parts.append({"run_tag": meta.get("run_tag"), "resumed_at": meta.get("started_at")})
+    first = gaps[-1][0]
+    assert first is not None
+    from_us = first * round(float(before["window_s"]) * 1_000_000)
+    now_us = time.time_ns() // NS_PER_US
+    away_s = max(0.0, (now_us - from_us) / 1_000_000)
+    data = {"gap_from_us": from_us, "resumed_us": now_us}
+    text = f"The run goes on: its generator was away for {away_s:,.0f} s, of which there is no data"
+    writer.write(Batch(notes=[Note(now_us, "resumed", text, data)]))
+    writer.set_meta(
+        **{resuming.GAPS: gaps, resuming.PARTS: parts},
+        run_tag=meta.get("run_tag"), workers=meta.get("workers"), ended_at=None, interrupted=None, target_lost=False,
+    )  # fmt: skip
+    return writer

@@ -2,6 +2,7 @@
 
 from loadtest.plan.canary import Canary, canary_period_s, next_in_turn
 from loadtest.plan.exchange import Act, Kind, Step, Talk
+from loadtest.plan.load_profile import LoadProfile, window_s
 from loadtest.plan.mix import ACTS, Mix
 from loadtest.plan.pacer import Pacer, stratified_phase, uniform
 from loadtest.plan.scenario import Scenario
@@ -13,6 +14,7 @@ __all__ = [
     "Act",
     "Canary",
     "Kind",
+    "LoadProfile",
     "Mix",
     "Pacer",
     "Scenario",
@@ -24,4 +26,5 @@ __all__ = [
     "next_in_turn",
     "stratified_phase",
     "uniform",
+    "window_s",
 ]

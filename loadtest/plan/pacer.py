@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
+
+from loadtest.plan.load_profile import LoadProfile
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
 _SCALE = float(2**64)
@@ -24,7 +26,9 @@ def uniform(seed: int, stream: str, index: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Pacer:
-    """Arrivals at a constant mean rate, one in each slot of 1/rate seconds, at a random place in its slot.
+    """Arrivals at a mean rate, one in each slot of 1/rate seconds, at a random place in its slot.
+
+    A profile stretches the slots: where it offers half of the rate, they last twice as long.
 
     Stratified arrivals keep the offered load exact over any whole number of slots, yet do not beat against the target's
     own periods as equally spaced ones would.
@@ -35,6 +39,7 @@ class Pacer:
         share: this worker's number among the workers, from 0.
         shares: how many workers share the plan; worker k takes slots k, k + shares, k + 2 shares ...
         slots: slots of the whole plan; 0 for no end.
+        profile: how much of the rate is offered when; all of it without days.
     """
 
     rate_per_s: float
@@ -42,6 +47,7 @@ class Pacer:
     share: int = 0
     shares: int = 1
     slots: int = 0
+    profile: LoadProfile = field(default_factory=LoadProfile)
 
     def slot(self, n: int) -> int:
         """The fleet-wide number of this worker's ``n``-th item."""
@@ -52,7 +58,7 @@ class Pacer:
         if self.rate_per_s <= 0:
             return math.inf
         slot = self.slot(n)
-        return (slot + uniform(self.seed, "arrival", slot)) / self.rate_per_s
+        return self.profile.at_s((slot + uniform(self.seed, "arrival", slot)) / self.rate_per_s)
 
     def __iter__(self) -> Iterator[tuple[int, float]]:
         """Fleet-wide slot numbers and due times, up to the plan's end (nothing at rate 0)."""

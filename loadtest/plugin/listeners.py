@@ -21,10 +21,12 @@ from loadtest.plugin import forks
 from loadtest.plugin.interrupts import reach_main_greenlet
 from loadtest.plugin.run import Run
 from loadtest.plugin.spawning import remember_defaults
+from loadtest.plugin.web_progress import show
 from loadtest.plugin.workers import RemoteWorkers
 from loadtest.users.dispatch import EvenDispatcher
 from loadtest.users.fleet import Fleet
 from loadtest.users.options import add_options
+from loadtest.users.stats_bounds import keep_bounded
 
 EXIT_USAGE = 2
 EXIT_INVALID = 4
@@ -80,6 +82,7 @@ def on_init(environment: Any, **_: Any) -> None:
     run = environment.cable_run = Run(environment)
     environment.dispatcher_class = EvenDispatcher
     _runs[:] = [run]
+    gevent.spawn(keep_bounded, environment)
     if isinstance(runner, WorkerRunner):
         remember_defaults()
         runner.register_message(messages.SETUP, on_setup)
@@ -97,6 +100,8 @@ def on_init(environment: Any, **_: Any) -> None:
         runner.register_message(messages.CLOCK, on_clock_probe)
         runner.register_message(messages.FAILED, on_failed)
     run.at_close = reach_main_greenlet(_stop_now)
+    if environment.web_ui is not None:
+        show(environment.web_ui, lambda: None if run.progress is None else run.progress.newest)
     try:
         run.prepare()
     except (Exception, KeyboardInterrupt) as error:

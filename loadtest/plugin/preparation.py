@@ -12,10 +12,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from locust.argument_parser import get_parser
+from locust.util.timespan import parse_timespan
 
 from loadtest.directory import Directory, Population, read_identities
 from loadtest.errors import UsageError
 from loadtest.plan import canary_period_s
+from loadtest.plan import window_s as suitable_window_s
 from loadtest.refserver.settings import ServerSettings
 from loadtest.target.profile import Profile
 from loadtest.users.cable_user import AgentUser, ContactUser
@@ -235,7 +237,10 @@ def fleet_settings(
         stay_s=options.session,
         away_s=options.away,
         deadline_s=options.deadline,
-        window_s=options.window,
+        window_s=window_s(options),
+        load_profile=options.load_profile,
+        storm=options.storm,
+        slow_readers=options.slow_readers,
         client=options.client,
         reconnect=options.reconnect,
         cable_path=options.cable_path,
@@ -262,6 +267,17 @@ def fleet_settings(
 def connect_rate(options: Any) -> float:
     """Users that first connect, a second: as many as are started, unless the options say otherwise."""
     return float(options.connect_rate or options.spawn_rate or 1)
+
+
+def window_s(options: Any) -> float:
+    """The length of a window: as given, or as it suits the run's length."""
+    return float(options.window or suitable_window_s(run_time_s(options)))
+
+
+def run_time_s(options: Any) -> float | None:
+    """How long the run is planned to last, in seconds; None where that is open."""
+    length = options.run_time
+    return float(parse_timespan(length) if isinstance(length, str) else length) if length else None
 
 
 def canary_s(options: Any, directory: Directory) -> float:

@@ -26,9 +26,11 @@ from loadtest.distributed.guard import AbortGuard
 from loadtest.distributed.keeper import RunKeeper
 from loadtest.distributed.outages import Outages
 from loadtest.distributed.probing import Answerer, Prober
+from loadtest.distributed.progress import Progress
 from loadtest.journal import Begin, now
 from loadtest.metrics import Batch
-from loadtest.plugin import host_limits, preparation, setups
+from loadtest.plan import LoadProfile
+from loadtest.plugin import host_limits, preparation, resuming, setups
 from loadtest.plugin.description import describe
 from loadtest.plugin.intentions import check_rate_limits, intentions
 from loadtest.plugin.profiles import apply_profile
@@ -50,6 +52,7 @@ from loadtest.users.watching import Watching
 _CONFIRM_SLACK_S = 5.0
 _SERVER_START_S = 10.0
 _LET_GO_S = 3.0
+_SHOWN_EVERY_S = 5.0
 
 
 class Run:
@@ -71,6 +74,7 @@ class Run:
         prober: measures the clock, in a worker.
         answerer: answers workers that measure theirs, in the master.
         at_close: called once, when everything is ended.
+        progress: how the run stands, in its owner.
     """
 
     def __init__(self, environment: Any) -> None:
@@ -102,6 +106,9 @@ class Run:
         self._lock: FileLock | None = None
         self._guard: AbortGuard | None = None
         self._outages = Outages()
+        self._resumed: resuming.Resumed | None = None
+        self.progress: Progress | None = None
+        self._teller: gevent.Greenlet | None = None
 
     # -- before the test ---------------------------------------------------------------------------------------------
 
@@ -118,7 +125,9 @@ class Run:
             environment.host = options.host
         agents, contacts = preparation.planned_population(options, environment.user_classes)
         preparation.apply_brakes(options, agents + contacts, environment.host)
-        preparation.check_report_dir(options)
+        self._resumed = resuming.read(options.resume, options.run_id)
+        if self._resumed is None:
+            preparation.check_report_dir(options)
         self._check_machine(agents + contacts)
         if environment.host:
             preparation.check_host(environment.host, options)
@@ -178,14 +187,22 @@ class Run:
         self._outages = Outages()
         self._guard = None if self._guard is None else AbortGuard()
         stamp = datetime.datetime.now(datetime.UTC)
-        run_id = options.run_id or f"{Path(self.environment.locustfile or 'run').stem}-{stamp:%Y%m%d-%H%M%S}"
+        resumed = self._resumed
+        stem = Path(self.environment.locustfile or "run").stem
+        run_id = resumed.run_id if resumed else options.run_id or f"{stem}-{stamp:%Y%m%d-%H%M%S}"
         tag = run_tag(run_id, os.getpid(), time.time_ns())
         settings = preparation.fleet_settings(options, tag, self._profile, self._credentials)
         self.settings = replace(settings, canary_s=preparation.canary_s(options, self._directory))
+        if resumed is not None:
+            self.settings = replace(self.settings, window_s=resumed.window_s, plan_began_s=resumed.plan_began_s)
         distributed = isinstance(runner, MasterRunner)
         meta = self._meta(run_id, stamp, len(runner.clients.all) if distributed else 1)
-        folder = Path(options.report_dir) / run_id
-        keeper = self.keeper = RunKeeper(folder, meta, options.window, warn, self._journal(tag))
+        folder = resumed.folder if resumed else Path(options.report_dir) / run_id
+        if resumed is not None:
+            resuming.check(resumed, meta)
+        keeper = self.keeper = RunKeeper(
+            folder, meta, self.settings.window_s, warn, self._journal(tag), resume=resumed is not None
+        )
         if distributed:
             workers = self.workers = RemoteWorkers(runner, keeper, self._planned_users)
             workers.await_clocks(self.answerer.measured)
@@ -203,6 +220,7 @@ class Run:
         at_plans_end = self._play_out if options.emissions else None
         self.conductor = Conductor(keeper, self.workers, patience, self._give_up, at_plans_end)
         self.conductor.start()
+        self._tell_progress(self.conductor)
         if self._child is not None:
             self._watch = TargetWatch(self._child, keeper, self._target_died)
             self._watch.start()
@@ -210,6 +228,17 @@ class Run:
         sources = open_sources(options.watch, self.environment.host, options.ca_file, embedded)
         self._watching = Watching(sources, keeper, options.window)
         self._watching.start()
+
+    def _tell_progress(self, conductor: Conductor) -> None:
+        """Say now and then how the run stands, where that is asked for or shown."""
+        every_s = self.options.progress or (_SHOWN_EVERY_S if self.environment.web_ui is not None else 0.0)
+        if not every_s:
+            return
+        profile = LoadProfile.parse(self.settings.load_profile).later(self.settings.plan_began_s)
+        progress = self.progress = Progress(profile, preparation.run_time_s(self.options), time.monotonic_ns())
+        say = warn if self.options.progress else (lambda text: None)
+        phase = lambda: conductor.phase  # noqa: E731 - of this run, whichever comes after it
+        self._teller = gevent.spawn(progress.tell, every_s, phase, time.monotonic_ns, say)
 
     def _journal(self, tag: str) -> Begin | None:
         """What the run makes on a target that outlives it is to be taken back."""
@@ -258,6 +287,8 @@ class Run:
 
         Then nothing is emitted any more, and the run stops within seconds.
         """
+        if self.progress is not None:
+            self.progress.take(batch)
         if self.conductor is not None and self.conductor.phase == "hold" and self.keeper is not None:
             for moment in self._outages.take(batch, time.monotonic_ns()):
                 warn(moment.text)
@@ -330,6 +361,9 @@ class Run:
 
     def stopping(self) -> None:
         """The test is being stopped: drain, and close the books."""
+        if self._teller is not None:
+            self._teller.kill()
+            self._teller = None
         if self._watch is not None:
             self._watch.stop()
             self._watch = None

@@ -19,7 +19,7 @@ from aiohttp import WSMsgType, web
 
 from loadtest.clock import NS_PER_S, Clock, SystemClock
 from loadtest.directory import Agent, Contact
-from loadtest.refserver.frames import SUBPROTOCOLS, WELCOME, confirmation, ping, rejection
+from loadtest.refserver.frames import SUBPROTOCOLS, WELCOME, confirmation, disconnect, ping, rejection
 from loadtest.refserver.presence import Presence
 from loadtest.refserver.publisher import Publisher
 from loadtest.refserver.rooms import Rooms, Subscription
@@ -187,6 +187,15 @@ class CableServer:
             return
         for connection in self.connections:
             connection.write(frame)
+
+    async def say_goodbye(self, limit_s: float) -> None:
+        """Tell everybody to disconnect and to come back, and close; waits so many seconds for the clients' answers."""
+        leaving = list(self.connections)
+        for connection in leaving:
+            connection.write(disconnect("server_restart", reconnect=True))
+        closing = [asyncio.ensure_future(connection.close(1000)) for connection in leaving]
+        if closing:
+            await asyncio.wait(closing, timeout=limit_s)
 
     def abort_all(self) -> None:
         """Cut every connection without a close frame, as Puma does on SIGTERM."""

@@ -47,6 +47,7 @@ KEEPALIVE_S = 3600.0
 
 LISTEN_TRIES = 50
 LISTEN_AGAIN_S = 0.1
+FAREWELL_S = 1.0
 """A server that was away tries to listen again so many times, so many seconds apart."""
 
 STOP_S = 2.0
@@ -233,19 +234,26 @@ class ReferenceServer:
     def _fail(self) -> None:
         self.on_failure()
 
-    def _restart(self, away_s: float) -> int:
-        """Cut everything and be away for a while, as a server that is restarted is; returns how many sockets it cut."""
+    def _restart(self, away_s: float, told: bool) -> int:
+        """Cut everything and be away for a while, as a server that is restarted is; returns how many sockets it cut.
+
+        Args:
+            away_s: for how long.
+            told: whether clients are told to come back, and closed, before that.
+        """
         sockets = len(self.cable.connections)
         if self._away is None or self._away.done():
-            self._away = asyncio.create_task(self._be_away(away_s))
+            self._away = asyncio.create_task(self._be_away(away_s, told=told))
         return sockets
 
-    async def _be_away(self, away_s: float) -> None:
+    async def _be_away(self, away_s: float, *, told: bool) -> None:
         runner = self._runner
         if runner is None or runner.server is None:
             return
         host, port = runner.addresses[0][:2]
         await self._site.stop()
+        if told:
+            await self.cable.say_goodbye(FAREWELL_S)
         self.cable.abort_all()
         for connection in tuple(runner.server.connections):
             connection.force_close()

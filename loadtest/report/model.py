@@ -19,6 +19,7 @@ from loadtest.report import (
     tables_health,
     tables_presence,
     tables_service,
+    tables_storms,
     wording,
 )
 from loadtest.report.evidence import Fold
@@ -249,6 +250,7 @@ def _sections(summary: Mapping[str, Any], notes: pd.DataFrame) -> list[Section]:
             numbers=tables_presence.plain_numbers(summary), said=tables_presence.reasons(summary),
             folded=tables_presence.folded(summary), folded_figures=("presence_over_time",),
         ),
+        *_storms(summary),
         Section(
             "rest", "REST and cable", "How the target answered requests and kept its connections.",
             ("answers_distribution",), (tables.rest(summary), tables_health.cable(summary)),
@@ -265,6 +267,15 @@ def _sections(summary: Mapping[str, Any], notes: pd.DataFrame) -> list[Section]:
             evidence.folds(notes, part(summary, "contract")),
         ),
     ]  # fmt: skip
+
+
+def _storms(summary: Mapping[str, Any]) -> list[Section]:
+    """The drills, where there were any."""
+    table = tables_storms.storms(summary)
+    if not table.rows:
+        return []
+    lead = "Sockets that were dropped in bulk: who was there again when, and what the herd looked like to the target."
+    return [Section("storms", "Storms", lead, ("storm_herds",), (table,), "")]
 
 
 _LOUD = {
@@ -312,7 +323,7 @@ def _chosen(moments: Sequence[Moment]) -> list[Moment]:
     """At most :data:`MOST_MOMENTS`: phases and annotations always, of the rest the earliest."""
     if len(moments) <= MOST_MOMENTS:
         return list(moments)
-    kept = {i for i, moment in enumerate(moments) if moment.kind in {"phase", "annotation"}}
+    kept = {i for i, moment in enumerate(moments) if moment.kind in {"phase", "annotation", "storm", "resumed"}}
     for i in range(len(moments)):
         if len(kept) >= MOST_MOMENTS:
             break

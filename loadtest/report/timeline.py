@@ -67,4 +67,13 @@ def timeline(hists: pd.DataFrame, counts: pd.DataFrame, notes: pd.DataFrame, win
             breached[-1] = (breached[-1][0], begin + window_s)
         else:
             breached.append((begin, begin + window_s))
-    return Timeline(phases=phases, breached=breached, limits=limits)
+    return Timeline(phases=[*phases, *_gaps(notes)], breached=breached, limits=limits)
+
+
+def _gaps(notes: pd.DataFrame) -> list[tuple[str, float, float]]:
+    """Where there is no data because the generator was away, as stretches of their own, within the hold."""
+    resumed = notes[notes["kind"] == "resumed"]
+    lengths = [(data["resumed_us"] - data["gap_from_us"]) / 1e6 for data in resumed["data"]]
+    if not lengths:
+        return []
+    return [("gap", at_s - length, at_s) for at_s, length in zip(resumed["at_s"], lengths, strict=True)]

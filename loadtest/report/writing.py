@@ -49,7 +49,7 @@ def write(folder: Path, data: RunData, summary: Summary) -> None:
     content = summary.as_dict()
     line = timeline(data.hists, data.counts, data.notes, data.window_s)
     frames = Frames(data.hists, data.counts, data.gauges, data.window_s)
-    pictures = figures.draw(frames, line, LIMITS | line.limits)
+    pictures = figures.draw(frames, line, LIMITS | line.limits, content.get("storms") or [])
     report = model.view(content, data.meta, data.notes, _named(folder))
     files = {
         "summary.json": json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n",

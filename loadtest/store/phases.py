@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loadtest.store.resuming import Gap, in_gap
+
 
 @dataclass(frozen=True, slots=True)
 class Phases:
@@ -14,15 +16,19 @@ class Phases:
         hold_last: window of its end, or the newest one while it goes on; None while there is no hold.
         first: the oldest window with data; None when there is none.
         last: the newest window with data; None when there is none.
+        gaps: windows between two parts of a run that was gone on with; they belong to no phase.
     """
 
     hold_first: int | None
     hold_last: int | None
     first: int | None
     last: int | None
+    gaps: tuple[Gap, ...] = ()
 
     def of(self, window: int) -> str:
-        """``ramp``, ``hold`` or ``drain``."""
+        """``ramp``, ``hold``, ``drain`` or ``gap``."""
+        if in_gap(window, self.gaps):
+            return "gap"
         if self.hold_first is None or self.hold_last is None or window < self.hold_first:
             return "ramp"
         return "hold" if window <= self.hold_last else "drain"

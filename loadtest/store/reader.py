@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from loadtest.metrics.batch import CLOSING_FIELDS, Closing
 from loadtest.metrics.histogram import Histogram
-from loadtest.store import opening
+from loadtest.store import opening, resuming, thinning
 from loadtest.store.phases import Phases
 
 _US_PER_S: Final = 1_000_000
@@ -96,12 +96,21 @@ class Run:
                 return datetime.fromisoformat(started_at).timestamp()
             return (self.phases().first or 0) * self.window_s
 
+    @property
+    def closing_share(self) -> float:
+        """The share of the emissions whose closing records were kept: a fair sample, 1 where all were."""
+        return float(self.meta.get(thinning.SHARE) or 1.0)
+
     def phases(self) -> Phases:
         """Where the hold begins and ends."""
         with self._reading() as connection:
             starts: dict[str, int] = {}
             for at_us, data in connection.execute("SELECT at_us, data FROM note WHERE kind = 'phase' ORDER BY at_us"):
-                starts.setdefault(json.loads(data).get("phase"), self._window_of(at_us))
+                phase = json.loads(data).get("phase")
+                if phase == "hold":  # what ended before it was a part of the run, not the run
+                    starts = {name: at for name, at in starts.items() if name not in ("drain", "end")}
+                starts.setdefault(phase, self._window_of(at_us))
+            gaps = resuming.gaps_of(self.meta)
             extremes: list[int] = []
             for table in ("hist", "count"):
                 for series in self._series(connection):
@@ -115,9 +124,9 @@ class Run:
         first, last = (min(extremes), max(extremes)) if extremes else (None, None)
         hold_first = starts.get("hold")
         if hold_first is None:
-            return Phases(None, None, first, last)
+            return Phases(None, None, first, last, gaps)
         ended = starts.get("drain", starts.get("end", last))
-        return Phases(hold_first, hold_first if ended is None else max(hold_first, ended), first, last)
+        return Phases(hold_first, hold_first if ended is None else max(hold_first, ended), first, last, gaps)
 
     def hist_frame(self, metrics: Collection[str] | None = None, *, coarsen: int = 1) -> pd.DataFrame:
         """Latency histograms, one row a key, by metric, name, role and window.
@@ -202,6 +211,10 @@ class Run:
             query = f"SELECT {', '.join(CLOSING_FIELDS)} FROM closing ORDER BY due_us, id"  # noqa: S608 - names from here
             rows = connection.execute(query).fetchall()
             started_s = self.started_s
+            share = self.closing_share
+        if share < 1.0:  # a writer thins out in slices
+            mark, due = (CLOSING_FIELDS.index(name) for name in ("mark", "due_us"))
+            rows = [row for row in rows if thinning.lot(row[mark], row[due]) < share]
         frame = _frame(_columns(rows, CLOSING_FIELDS), _CLOSING_DTYPES)
         if frame.duplicated(_CLOSING_KEY).any():
             how: dict[str, str] = dict.fromkeys(CLOSING_FIELDS, "first")

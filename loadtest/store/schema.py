@@ -82,6 +82,9 @@ INSERT_CLOSING: Final = (
 )
 INSERT_NOTE: Final = "INSERT INTO note (at_us, kind, text, data) VALUES (?, ?, ?, ?)"
 INSERT_GAUGE: Final = "INSERT INTO gauge (at_us, name, worker, value) VALUES (?, ?, ?, ?)"
+UPDATE_GAUGE: Final = "UPDATE gauge SET at_us = ?, value = ? WHERE id = ?"
+DELETE_GAUGE: Final = "DELETE FROM gauge WHERE id = ?"
+THIN_CLOSINGS: Final = "DELETE FROM closing WHERE id BETWEEN ? AND ? AND lot(mark, due_us) >= ?"
 UPSERT_META: Final = (
     "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )

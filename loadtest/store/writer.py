@@ -4,6 +4,8 @@ The file is in WAL mode while the run goes on, so that readers never wait for th
 killed process loses nothing that :meth:`RunWriter.write` had returned from.
 (``synchronous=NORMAL``: a power cut may lose the last seconds, never more, and never harms the file.)
 A window stays open for as long as anybody reports to it: its rows hold the merge of all deltas so far.
+What cannot be written waits (:mod:`loadtest.store.backlog`); what would grow for days is thinned out
+(:mod:`loadtest.store.thinning`).
 """
 
 from __future__ import annotations
@@ -11,18 +13,20 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+import time
 from collections.abc import Mapping
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, Self
 
 from loadtest.errors import GeneratorError, UsageError
-from loadtest.metrics.batch import CLOSING_FIELDS, Batch, Key, plain
+from loadtest.metrics.batch import Batch, Key, plain
 from loadtest.metrics.histogram import Histogram
-from loadtest.store import schema
+from loadtest.store import opening, resuming, schema, thinning
+from loadtest.store.backlog import Backlog
 
 _BUSY_S: Final = 5.0
-_closing_row = attrgetter(*CLOSING_FIELDS)
+_OPEN_S: Final = 30.0
+_OPEN_LEAST: Final = 2
 
 
 class RunWriter:
@@ -35,25 +39,44 @@ class RunWriter:
         path: the run's file.
     """
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path, open_windows: int) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        folder: Path,
+        open_windows: int | None,
+        window_s: float,
+        most_closings: int,
+    ) -> None:
         self.folder = folder
         self.path = folder / schema.FILE_NAME
         self._connection = connection
-        self._open_windows = open_windows
+        self._open_windows = open_windows or max(_OPEN_LEAST, math.ceil(_OPEN_S / window_s))
         self._open: dict[Key, Histogram] = {}
         self._newest: int | None = None
+        self._before: int | None = None  # the newest window of the writer before this one
         self._series: dict[tuple[str, str, str], int] = {}
-        self._unwritten = Batch()
+        self._backlog = Backlog()
+        self._gauges = thinning.Gauges(window_s)
+        thinning.teach(connection)
+        self._closings = thinning.Closings(most_closings, *_closings_there(connection))
 
     @classmethod
-    def create(cls, folder: Path, meta: Mapping[str, Any], *, open_windows: int = 30) -> RunWriter:
+    def create(
+        cls,
+        folder: Path,
+        meta: Mapping[str, Any],
+        *,
+        open_windows: int | None = None,
+        most_closings: int = thinning.MOST_CLOSINGS,
+    ) -> RunWriter:
         """Make the run's folder and its file.
 
         Args:
             folder: ``reports/<run-id>``; it must not exist yet, its parents are made.
             meta: what the run is, as JSON values by name; ``schema_version`` is added.
-            open_windows: how many of the newest windows are kept in memory; older ones are read back when a late
-                delta comes.
+            open_windows: how many of the newest windows are kept in memory, by default those of half a minute; older
+                ones are read back when a late delta comes.
+            most_closings: closing records above which only those of a share of the emissions are kept.
 
         Raises:
             UsageError: the folder exists, or it cannot be made or written to.
@@ -91,7 +114,48 @@ class RunWriter:
             path.unlink(missing_ok=True)
             folder.rmdir()
             raise _unwritable(where, str(error)) from error
-        return cls(connection, folder, open_windows)
+        return cls(connection, folder, open_windows, float(meta.get("window_s") or 1.0), most_closings)
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, open_windows: int | None = None, most_closings: int = thinning.MOST_CLOSINGS
+    ) -> RunWriter:
+        """Go on with a run whose writer is no more, whether it ended or was killed.
+
+        Args:
+            folder: the run's folder.
+            open_windows: as for :meth:`create`.
+            most_closings: as for :meth:`create`.
+
+        Raises:
+            UsageError: it is no run, it is damaged, it cannot be written to, or another process writes to it.
+        """
+        path = opening.locate(folder)
+        opening.check(path)
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = sqlite3.connect(path, timeout=_BUSY_S)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            meta = resuming.read_meta(connection)
+            writer = cls(connection, path.parent, open_windows, float(meta.get("window_s") or 1.0), most_closings)
+            rows = connection.execute("SELECT metric, name, role, id FROM series ORDER BY id")
+            writer._series = {(metric, name, role): number for metric, name, role, number in rows}
+            writer._before = resuming.last_window(connection)
+        except (sqlite3.Error, ValueError) as error:
+            if connection is not None:
+                connection.close()
+            raise _unwritable(str(folder), str(error)) from error
+        return writer
+
+    def read_meta(self) -> dict[str, Any]:
+        """What the run is, as it is written: JSON values by name."""
+        return resuming.read_meta(self._connection)
+
+    @property
+    def last_window(self) -> int | None:
+        """The newest window with a row in the file; None where there is none."""
+        return resuming.last_window(self._connection)
 
     def write(self, batch: Batch) -> None:
         """Add a batch of deltas, in one transaction.
@@ -106,29 +170,32 @@ class RunWriter:
             GeneratorError: the file could not be written, such as on a full disk.
             TypeError: a value in the batch is not plain.
         """
-        if not self._unwritten.is_empty:
-            joined = Batch()
-            joined.merge(self._unwritten)
-            joined.merge(batch)
-            batch = joined
-        if batch.is_empty:
+        if batch.is_empty and self._backlog.batch.is_empty:
             return
         known = len(self._series)
+        changed: dict[Key, Histogram] = {}
         try:
             with self._connection:
-                changed = self._write_hists(batch.hists)
-                self._write_counts(batch.counts)
-                self._write_rows(batch)
+                for part in (self._backlog.batch, batch):
+                    self._write_hists(part.hists, changed)
+                    self._write_counts(part.counts)
+                    self._write_rows(part)
         except BaseException as error:
             # series made in the transaction that was rolled back are not there
             self._series = dict(list(self._series.items())[:known])
+            self._gauges.rolled_back()
+            self._closings.rolled_back()
             if not isinstance(error, sqlite3.OperationalError):
                 raise
-            self._unwritten = Batch()
-            self._unwritten.merge(batch)
+            self._backlog.add(batch)
             raise self._failure(error) from error
+        self._gauges.committed()
+        self._closings.committed()
         self._keep_open(changed)
-        self._unwritten = Batch()
+        self._backlog.written()
+        loss = self._backlog.loss(time.time_ns() // 1_000)
+        if loss is not None:
+            self.write(Batch(notes=[loss]))
 
     def set_meta(self, **values: Any) -> None:
         """Set facts of the run, as JSON values by name.
@@ -178,23 +245,29 @@ class RunWriter:
             raise
         return bool(mode == "delete")
 
-    def _write_hists(self, deltas: dict[Key, Histogram]) -> dict[Key, Histogram]:
-        """Write the merge of each key's delta and what the file holds; return the merges."""
-        changed: dict[Key, Histogram] = {}
+    def _write_hists(self, deltas: dict[Key, Histogram], changed: dict[Key, Histogram]) -> None:
+        """Write the merge of each key's delta and what the file holds; the merges are put into ``changed``."""
         rows = []
         for key, delta in deltas.items():
             window, *of = key
             series = self._series_id(*of)
-            before = self._stored(series, window) if self._is_closed(window) else self._open.get(key)
-            merged = changed[key] = delta.copy()
+            before = changed.get(key)
+            if before is None:
+                before = self._stored(series, window) if self._is_closed(window) else self._open.get(key)
+            merged = delta.copy()
             if before is not None:
                 merged.merge(before)
+            changed[key] = merged
             rows.append((series, window, merged.n, merged.to_bytes()))
         self._connection.executemany(schema.UPSERT_HIST, rows)
-        return changed
 
     def _is_closed(self, window: int) -> bool:
-        """Whether the window fell behind the newest ones; all that was written of the others is in memory."""
+        """Whether the window fell behind the newest ones; all that was written of the others is in memory.
+
+        What an earlier writer wrote is not.
+        """
+        if self._before is not None and window <= self._before:
+            return True
         return self._newest is not None and window <= self._newest - self._open_windows
 
     def _stored(self, series: int, window: int) -> Histogram | None:
@@ -207,16 +280,11 @@ class RunWriter:
         self._connection.executemany(schema.UPSERT_COUNT, rows)
 
     def _write_rows(self, batch: Batch) -> None:
-        self._connection.executemany(
-            schema.INSERT_CLOSING, [tuple(map(plain, _closing_row(closing))) for closing in batch.closings]
-        )
+        self._closings.write(self._connection, thinning.closing_rows(batch.closings))
         self._connection.executemany(
             schema.INSERT_NOTE, [(note.at_us, note.kind, note.text, _json(note.data)) for note in batch.notes]
         )
-        self._connection.executemany(
-            schema.INSERT_GAUGE,
-            [(gauge.at_us, gauge.name, gauge.worker, plain(gauge.value)) for gauge in batch.gauges],
-        )
+        self._gauges.write(self._connection, batch.gauges)
 
     def _series_id(self, metric: str, name: str, role: str) -> int:
         of = (metric, name, role)
@@ -238,9 +306,16 @@ class RunWriter:
 
     def _failure(self, error: sqlite3.Error) -> GeneratorError:
         return GeneratorError(
-            f"{self.path}: the run could not be written ({error})",
-            remedy="Free space on that disk, or name another folder with --report-dir.",
+            f"{self.path}: the run could not be written ({error}); it is kept in memory, and written once it can be",
+            remedy="Free space on that disk or let this user write there; another run may have another --report-dir.",
         )
+
+
+def _closings_there(connection: sqlite3.Connection) -> tuple[int, float]:
+    """How many closing records the file holds, and of which share of the emissions."""
+    (count,) = connection.execute("SELECT count(*) FROM closing").fetchone()
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (thinning.SHARE,)).fetchone()
+    return count, float(row[0]) if row else 1.0
 
 
 def _unwritable(where: str, why: str) -> UsageError:

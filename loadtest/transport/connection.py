@@ -182,6 +182,24 @@ class WebSocket:
         if self._fd >= 0:
             self._loop.watch(self._fd, 0)
 
+    def discard(self, size: int) -> int:
+        """Of a paused connection, read so many bytes at most and throw them away: nothing of it is parsed any more.
+
+        Returns:
+            How many bytes there were.
+        """
+        if self._fd < 0 or size <= 0:
+            return 0
+        try:
+            data = self._sock.recv(size)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError:
+            data = b""
+        if not data:
+            self._finish()
+        return len(data)
+
     def abort(self) -> None:
         """Cut the connection at once, without a close frame; ``on_closed`` is called before this returns."""
         self._finish()

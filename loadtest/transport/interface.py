@@ -109,5 +109,8 @@ class Socket(Protocol):
     def pause(self) -> None:
         """Read nothing any more, as a process that was stopped; only the connection's end is still seen."""
 
+    def discard(self, size: int) -> int:
+        """Of a paused connection, read so many bytes at most and throw them away; returns how many there were."""
+
     def abort(self) -> None:
         """Cut the connection at once, without a close frame."""

@@ -14,6 +14,7 @@ from loadtest.users.fleet import Fleet
 from loadtest.users.session import Outcome, Session
 
 _IDLE_S = 1.0
+_HALF_OPEN_S = 60.0
 
 
 def fleet_of(environment: Any) -> Fleet | None:
@@ -89,6 +90,8 @@ class CableUser(User):
         fleet = self.fleet
         policy = reconnect_policy(fleet.settings.reconnect)
         gevent.sleep(fleet.turn_s())
+        if fleet.slow_readers.has_one(identity):
+            self._tabs += (gevent.spawn(self._read_slowly, fleet, identity, who),)
         if self.role == "agent":
             self._tabs += tuple(
                 gevent.spawn(self._keep_tab, fleet, identity, who, policy) for _ in range(fleet.scenario.tabs - 1)
@@ -105,8 +108,7 @@ class CableUser(User):
                 lost_ns, forgotten = None, False
                 fleet.collector.user_away(self.role, away=True)
                 try:
-                    together_s = fleet.presence_acts.pause_s(identity)
-                    gevent.sleep(away_s if together_s is None else together_s)
+                    gevent.sleep(fleet.pause_s(identity, away_s))
                 finally:
                     session.drop()
                     fleet.collector.user_away(self.role, away=False)
@@ -115,8 +117,22 @@ class CableUser(User):
             forgotten |= outcome.rejected
             if outcome.confirmed:
                 lost_ns = fleet.clock.now_ns()
-            self._pause(fleet, policy, outcome, attempt, visit)
+                if outcome.detail != "storm":
+                    fleet.storms.lost(identity, lost_ns)
+            if outcome.detail == "storm":
+                gevent.spawn_later(_HALF_OPEN_S, session.drop)  # where it was left half open
+                self._weather(fleet, policy, outcome, attempt, visit)
+            else:
+                self._pause(fleet, policy, outcome, attempt, visit)
             fleet.collector.count("cable.reconnects", "", self.role)
+
+    @staticmethod
+    def _read_slowly(fleet: Fleet, identity: int, who: Agent | Contact) -> None:
+        """A further socket that does not keep up; whenever the server gives up on it there is another one."""
+        while True:
+            Session(fleet, identity, who, second=True).read_slowly()
+            fleet.collector.count("slow_readers.ended")
+            gevent.sleep(_IDLE_S)
 
     def _keep_tab(self, fleet: Fleet, identity: int, who: Agent | Contact, policy: ReconnectPolicy) -> None:
         """A further tab of the same person, which comes back whenever it is cut off."""
@@ -127,6 +143,14 @@ class CableUser(User):
             attempt = 0 if outcome.confirmed or outcome.rejected else attempt + 1
             forgotten |= outcome.rejected
             self._pause(fleet, policy, outcome, attempt, -1)
+
+    def _weather(self, fleet: Fleet, policy: ReconnectPolicy, outcome: Outcome, attempt: int, visit: int) -> None:
+        """The back-off after a planned storm is a planned absence; how long the target takes after that is its own."""
+        fleet.collector.user_away(self.role, away=True)
+        try:
+            self._pause(fleet, policy, outcome, attempt, visit)
+        finally:
+            fleet.collector.user_away(self.role, away=False)
 
     def _pause(self, fleet: Fleet, policy: ReconnectPolicy, outcome: Outcome, attempt: int, visit: int) -> None:
         """Wait as the client's back-off says, or for good when it gives up."""

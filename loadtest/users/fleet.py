@@ -21,8 +21,9 @@ from loadtest.collect import Collector, CollectorSettings, Receiver
 from loadtest.directory import Agent, Contact, Directory, Role
 from loadtest.errors import LoadtestError, TransportError
 from loadtest.metrics import Batch, Gauge
-from loadtest.plan import Canary, Mix, Pacer, Scenario, Talk, Turnstile, Visits
+from loadtest.plan import Canary, LoadProfile, Mix, Pacer, Scenario, Talk, Turnstile, Visits
 from loadtest.plan.scenario import Departure
+from loadtest.plan.storm import SlowReaders, parse_storms
 from loadtest.rest import Reply, RestClient
 from loadtest.transport.gevent_ws import Poller
 from loadtest.transport.interface import Socket
@@ -37,6 +38,8 @@ from loadtest.users.refetch import Refetcher
 from loadtest.users.scene import Moment
 from loadtest.users.session import Session
 from loadtest.users.settings import FleetSettings
+from loadtest.users.shifts import Shifts
+from loadtest.users.storms import Storms
 
 _LAG_PERIOD_S = 0.02
 _WATCH_PERIOD_S = 0.5
@@ -114,12 +117,16 @@ class Fleet:
         self.visits = Visits(settings.stay_s, settings.away_s, settings.seed)
         self.scenario = Scenario.parse(settings.presence_scenario, settings.seed)
         self.presence_acts = PresenceActs(self)
+        profile = LoadProfile.parse(settings.load_profile).later(settings.plan_began_s)
+        self.shifts = Shifts(self, profile)
+        self.storms = Storms(self, parse_storms(settings.storm, settings.seed))
+        self.slow_readers = SlowReaders.parse(settings.slow_readers, settings.seed)
         self._here: set[Session] = set()
         self._turnstile = Turnstile(settings.connect_rate, share, shares)
         self.connecting = Gate(settings.connects_at_once)
         self.chat = Chat(
             self,
-            Pacer(settings.emit_rate / 2, settings.seed, slots=-(-settings.emissions // 2)),
+            Pacer(settings.emit_rate / 2, settings.seed, slots=-(-settings.emissions // 2), profile=profile),
             Talk(settings.think_s, settings.typing_s, settings.seed),
             Mix.parse(settings.mix, settings.seed),
             emitter=share,
@@ -186,6 +193,8 @@ class Fleet:
         self.chat.start(now_ns)
         self.canaries.start(now_ns)
         self.presence_acts.start(now_ns)
+        self.shifts.start(now_ns)
+        self.storms.start(now_ns)
 
     def end_hold(self) -> None:
         """Emit no more; sockets stay up for what is under way."""
@@ -193,6 +202,8 @@ class Fleet:
             self.canaries.stop()
             self.chat.stop()
             self.presence_acts.stop()
+            self.shifts.stop()
+            self.storms.stop()
             self.collector.drain(self.clock.now_ns())
 
     def drained(self) -> bool:
@@ -293,6 +304,16 @@ class Fleet:
         if stay_s == math.inf and role == "contact":
             stay_s, away_s = self.visits.stay(identity, visit), self.visits.away(identity, visit)
         return None if stay_s == math.inf else stay_s, away_s, self.scenario.departure(identity, visit)
+
+    def pause_s(self, identity: int, away_s: float) -> float:
+        """How long somebody who has just left stays away.
+
+        Args:
+            identity: who.
+            away_s: how long it would by itself; whoever is not due at all comes back when it is.
+        """
+        together_s = self.presence_acts.pause_s(identity)
+        return together_s if together_s is not None else self.shifts.away_s(identity) or away_s
 
     def watch(self, receiver: Receiver) -> None:
         """Check the receiver's deadlines from now on."""

@@ -19,9 +19,12 @@ from typing import Any, TypeVar
 from loadtest.analysis import load_slo
 from loadtest.directory import read_identities
 from loadtest.errors import LoadtestError, UsageError
-from loadtest.plan import ACTS, Mix, Scenario
+from loadtest.plan import ACTS, LoadProfile, Mix, Scenario
+from loadtest.plan import load_profile as profiles
 from loadtest.plan.scenario import GRAMMAR
+from loadtest.plan.storm import SLOW_GRAMMAR, STORM_GRAMMAR, SlowReaders, parse_storms
 from loadtest.refserver.faults import parse_faults
+from loadtest.store import open_run
 from loadtest.target.profile import read_profile
 from loadtest.target.watch_spec import GRAMMAR as WATCH_GRAMMAR
 from loadtest.target.watch_spec import parse_watch
@@ -92,6 +95,29 @@ def _scenario(text: str) -> str:
 
 
 @_checked
+def _load_profile(text: str) -> str:
+    LoadProfile.parse(text)
+    return text
+
+
+@_checked
+def _storm(text: str) -> str:
+    parse_storms(text)
+    return text
+
+
+@_checked
+def _slow_readers(text: str) -> str:
+    SlowReaders.parse(text)
+    return text
+
+
+def _window(text: str) -> float:
+    value: float = 0.0 if text.strip() == "0" else _number(0.1)(text)
+    return value
+
+
+@_checked
 def _slo(text: str) -> str:
     load_slo(text)
     return text
@@ -116,6 +142,12 @@ def _run_id(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"{text!r} cannot name a folder: use letters, digits, '.', '_' and '-', beginning with a letter or digit"
         )
+    return text
+
+
+@_checked
+def _folder_of_run(text: str) -> str:
+    open_run(text)
     return text
 
 
@@ -214,6 +246,28 @@ def add_options(parser: Any) -> None:
         default=0,
         metavar="N",
     )
+    add(
+        "--load-profile",
+        f"How much of --emit-rate and of the users is there when: {profiles.GRAMMAR}",
+        type=_load_profile,
+        default="flat",
+        metavar="PROFILE",
+    )
+    add(
+        "--progress",
+        "Tell every so many seconds how the run stands; 0 for never",
+        type=_number(0),
+        default=0.0,
+        metavar="SECONDS",
+    )
+    add(
+        "--storm",
+        f"Drop sockets in bulk, seconds into the hold: {STORM_GRAMMAR.replace('%', '%%')}",
+        type=_storm,
+        default="",
+        metavar="STORM,...",
+    )
+    add("--slow-readers", SLOW_GRAMMAR.replace("%", "%%"), type=_slow_readers, default="", metavar="SHARE@BYTES")
     add("--think-time", "Mean seconds from a question to its answer", type=_number(0), default=2.0, metavar="SECONDS")
     add("--typing", "Seconds of typing before a message, 0 for none", type=_number(0), default=1.0, metavar="SECONDS")
     add(
@@ -249,13 +303,26 @@ def add_options(parser: Any) -> None:
     add("--slo", "Limits that decide the verdict (TOML)", type=_slo, metavar="FILE", ui=False)
     add("--report-dir", "Where run folders are made", type=_report_dir, default="reports", metavar="DIR", ui=False)
     add("--run-id", "Name of the run's folder (default: file and time)", type=_run_id, metavar="NAME", ui=False)
-    add("--window", "Seconds of one window", type=_number(0.1), default=1.0, metavar="SECONDS")
+    add(
+        "--resume",
+        "Go on with this run after its generator was gone; the time between is a gap, not a loss",
+        type=_folder_of_run,
+        metavar="FOLDER",
+        ui=False,
+    )
+    add(
+        "--window",
+        "Seconds of one window; 0 for as long as suits --run-time (1 up to 84 minutes, 120 for a week)",
+        type=_window,
+        default=0.0,
+        metavar="SECONDS",
+    )
     add("--dialect", "Version of OneChat spoken", choices=("auto", "seed", "current"), default="auto")
     add("--client", "Handshake as this client makes it", choices=("official", "seed"), default="official")
     add(
         "--reconnect",
         "Back-off after a lost connection",
-        choices=("official", "chatwoot", "immediate", "none"),
+        choices=("official", "chatwoot", "immediate", "no-jitter", "none"),
         default="official",
     )
     add(

@@ -27,10 +27,13 @@ from loadtest.directory import Agent, Contact, Role
 from loadtest.errors import TransportError
 from loadtest.plan import Scenario
 from loadtest.plan.scenario import Departure
+from loadtest.plan.storm import SlowReaders
 from loadtest.transport.interface import Socket
 from loadtest.users.gate import Gate, Waiter
 from loadtest.users.heartbeat import Beater, Heartbeats
 from loadtest.users.settings import FleetSettings
+from loadtest.users.slow_readers import read_slowly
+from loadtest.users.storms import Storms
 
 Ending = Literal["left", "refused", "no_welcome", "unconfirmed", "stale", "disconnected", "dropped"]
 
@@ -41,6 +44,10 @@ class Home(Protocol):
     @property
     def clock(self) -> Clock:
         """What measures."""
+
+    @property
+    def slow_readers(self) -> SlowReaders:
+        """Who has a further socket that does not keep up."""
 
     @property
     def collector(self) -> Collector:
@@ -57,6 +64,10 @@ class Home(Protocol):
     @property
     def heartbeats(self) -> Heartbeats:
         """The schedule of beats."""
+
+    @property
+    def storms(self) -> Storms:
+        """Drops sockets in bulk, and measures who comes back."""
 
     @property
     def connecting(self) -> Gate:
@@ -224,6 +235,41 @@ class Session:
         if self.is_confirmed:
             self._end(self._ended("left"))
 
+    def strike(self, departure: Departure) -> None:
+        """Lose the socket now, as planned by a storm: the user comes back as the client does.
+
+        Args:
+            departure: ``left`` with a close frame, ``cut`` without, ``frozen`` leaves it open and unread.
+        """
+        if self.is_confirmed:
+            self._departure = departure
+            self._end(self._ended("dropped", closed=True, detail="storm"))
+
+    def read_slowly(self) -> None:
+        """Be a socket that does not keep up, until it is over: connect, subscribe, then read as the plan says.
+
+        Nothing is expected of it any more once it is confirmed.
+        """
+        fleet = self._fleet
+        try:
+            with fleet.connecting:
+                self._open()
+            self._await_answer()
+            if self._outcome is None and self._receiver is not None and self._socket is not None:
+                self._receiver.retire(fleet.clock.now_ns())
+                fleet.unwatch(self._receiver)
+                if self._beater is not None:
+                    self._beater.cancel()
+                self._socket.pause()
+                read_slowly(self._socket, fleet.slow_readers, self._is_gone)
+        except TransportError as error:
+            self._failed(error)
+        finally:
+            if self._receiver is not None:
+                fleet.unwatch(self._receiver)
+            self._end(self._ended("left"))
+            self.drop()
+
     def drop(self) -> None:
         """Let go of what a frozen visit has left open."""
         if self._socket is not None and not self._gone:
@@ -288,6 +334,7 @@ class Session:
         fleet = self._fleet
         fleet.collector.presence.beats_every(self.identity, self._period_s)
         began_ns = fleet.clock.now_ns()
+        fleet.storms.attempt(self.identity, began_ns)
         timeout_s = fleet.settings.confirm_timeout_s
         cable = CableConnection(
             confirm_timeout_s=timeout_s,
@@ -306,6 +353,7 @@ class Session:
             at_ns = fleet.clock.now_ns()
             fleet.collector.count("cable.connects", "", self.role)
             fleet.collector.duration("connect", "", self.role, at_ns, at_ns - began_ns)
+            fleet.storms.connected(self.identity, self.role, at_ns - began_ns)
             if not self._rejected:
                 self._send(cable.subscribe(self.identifier, at_ns))
 
@@ -374,6 +422,8 @@ class Session:
             if not self.is_confirmed and self._outcome is None:
                 self._confirmed, self._rejected = True, False
                 self._changed.wake()
+                now_ns = self._fleet.clock.now_ns()
+                self._fleet.storms.confirmed(self.identity, self.role, now_ns, event.elapsed_ns)
                 self._beater = self._fleet.heartbeats.add(self._beat, self._period_s)
                 if not self._second:
                     gevent.get_hub().loop.run_callback(self._fleet.online, self)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from loadtest.transport.address import cable_endpoint
 from loadtest.transport.interface import Endpoint
 
-Reconnect = Literal["official", "chatwoot", "immediate", "none"]
+Reconnect = Literal["official", "chatwoot", "immediate", "no-jitter", "none"]
 Refetch = Literal["none", "reconnect", "meta", "all"]
 
 
@@ -26,6 +26,10 @@ class FleetSettings:
         think_s: mean time from a question to its answer.
         typing_s: how long somebody types before sending; 0 for no typing.
         mix: further acts per exchange, as ``ACT=RATE,...``.
+        load_profile: how much of rate and users is offered when, see :mod:`loadtest.plan.load_profile`.
+        storm: sockets that are dropped in bulk, see :mod:`loadtest.plan.storm`.
+        slow_readers: further sockets that do not keep up, see there.
+        plan_began_s: seconds of the plan that an earlier part of the run has played.
         canary_s: silence of an inbox after which a contact speaks up there; 0 for never.
         stay_s: mean visit of a contact; 0 means contacts stay.
         away_s: mean pause between two visits.
@@ -67,6 +71,10 @@ class FleetSettings:
     think_s: float = 2.0
     typing_s: float = 1.0
     mix: str = ""
+    load_profile: str = "flat"
+    storm: str = ""
+    slow_readers: str = ""
+    plan_began_s: float = 0.0
     canary_s: float = 0.0
     stay_s: float = 0.0
     away_s: float = 5.0

@@ -133,10 +133,20 @@ def test_the_same_seed_gives_the_same_delays() -> None:
 
 def test_an_unknown_policy_is_refused_with_the_known_names() -> None:
     """The error names what could have been given."""
-    with pytest.raises(UsageError, match="official, chatwoot, immediate, none"):
+    with pytest.raises(UsageError, match="official, chatwoot, immediate, no-jitter, none"):
         reconnect_policy("eager")
 
 
 def test_policies_are_found_under_their_names() -> None:
     """The command line's names are the policies' own."""
     assert list(RECONNECT_POLICIES) == [policy.name for policy in RECONNECT_POLICIES.values()]
+
+
+def test_without_jitter_everybody_comes_back_at_once():
+    """Whoever draws, the first attempt is 6 s after the loss, and later ones back off as the official client's."""
+    policy = reconnect_policy("no-jitter")
+    delays = {policy.delay_s(0, random.Random(seed), socket_closed=True) for seed in range(20)}
+
+    assert delays == {6.0}
+    assert policy.delay_s(1, random.Random(0), socket_closed=True) == pytest.approx(6.0 * 1.15)
+    assert policy.delay_s(50, random.Random(0), socket_closed=True) == pytest.approx(6.0 * 1.15**10)

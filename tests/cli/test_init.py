@@ -11,7 +11,7 @@ from loadtest.errors import UsageError
 from loadtest.target.profile import KEYS, read_profile
 from tests.plugin.locusts import ROOT
 
-SCRIPTS = ("agents.py", "contacts.py", "mixed.py", "presence.py")
+SCRIPTS = ("agents.py", "contacts.py", "mixed.py", "presence.py", "soak.py", "storm.py")
 WORKFLOWS = ("github-actions.yml", "gitlab-ci.yml")
 
 

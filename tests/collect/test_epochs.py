@@ -70,3 +70,31 @@ def test_who_was_without_a_subscription():
     epochs.end(epochs.open(1, 5), 8, EndCause.BY_US)
 
     assert epochs.count_without(np.arange(3), 9).tolist() == [1, 2]
+
+
+def test_a_number_given_back_belongs_to_the_next_alone():
+    """Who had it before is not found under it, alone or among several, and the table does not grow."""
+    epochs = Epochs(3)
+    first, again, other = epochs.open(0, 10), epochs.open(0, 20), epochs.open(1, 20)
+    for epoch in (first, other):
+        epochs.end(epoch, 30, EndCause.BY_PEER)
+    ended = epochs.ended_before(31)
+    epochs.recycle(ended)
+    reused = {epochs.open(2, 40), epochs.open(2, 41)}
+
+    assert [first, other] == ended.tolist()
+    assert ({first, other}, 3) == (reused, len(epochs))
+    assert [again] == epochs.alive_at(np.array([0, 1]), 50, 0).tolist()
+    assert reused == set(epochs.alive_at(np.array([2]), 50, 0).tolist())
+
+
+def test_what_is_open_or_was_given_back_has_not_ended():
+    """Only epochs that ended, and only once."""
+    epochs = Epochs(2)
+    epochs.open(0, 10)
+    over = epochs.open(1, 10)
+    epochs.end(over, 20, EndCause.BY_US)
+
+    assert epochs.ended_before(20).tolist() == []
+    epochs.recycle(epochs.ended_before(21))
+    assert epochs.ended_before(100).tolist() == []

@@ -529,6 +529,39 @@ def test_a_subject_that_was_not_finished_is_retired():
     assert _type(subject, clock) is None
 
 
+def test_a_retired_subject_is_used_again_after_ten_minutes():
+    """A run of days does not end with all of its subjects retired."""
+    subject, clock, _ = _start()
+    _type(subject, clock)
+    clock.advance(11)
+    _judge(subject, clock)
+    clock.advance(601)
+    _judge(subject, clock)
+
+    assert subject.ledger.is_free(TYPING, clock.now_ns())
+
+
+def test_the_table_of_epochs_does_not_grow_with_the_run():
+    """People who come and go for a day take up their numbers again; those of an emission still missed are kept."""
+    subject, clock, epochs = _start()
+    _emit(subject, clock)  # nobody gets it: its required epochs stay known
+    for _ in range(100):
+        for _ in range(100):
+            epoch = subject.confirmed(DAN, clock.now_ns())
+            subject.ended(DAN, epoch, clock.now_ns(), EndCause.BY_US)
+        clock.advance(60)
+        _judge(subject, clock)
+    ended_ns = clock.now_ns()
+    for identity in AUDIENCE:
+        subject.ended(identity, epochs[identity], ended_ns, EndCause.BY_US)
+    clock.advance(600)
+    _judge(subject, clock)
+    fresh = {subject.confirmed(DAN, clock.now_ns()) for _ in range(3000)}
+
+    assert len(subject.epochs) < 6000
+    assert fresh.isdisjoint(epochs.values())
+
+
 def test_frames_that_precede_the_name_of_their_subject_are_the_emissions():
     """A conversation's number is known from the answer only; what arrived before is bound to it."""
     subject, clock, epochs = _start()

@@ -68,3 +68,16 @@ def test_no_conversation_is_nobodys():
     people.converses(1, 0, 2)
 
     assert 0 in people.conversations_of(DIRECTORY.contacts[0])
+
+
+def test_conversations_that_people_open_are_bounded(monkeypatch):
+    """The oldest are forgotten; of what is not known, nothing is claimed to be somebody else's."""
+    monkeypatch.setattr("loadtest.collect.people._HELD_AT_LEAST", 10)
+    people = People(DIRECTORY)
+    contact = DIRECTORY.contacts[0]
+    for number in range(1000, 2000):
+        people.converses(contact.account_id, number, 999_999)
+    own = people.conversations_of(contact)
+
+    assert len(people._held) <= 10 + 2 * sum(len(one.conversation_ids) for one in DIRECTORY.contacts)
+    assert (1000 in own, 1999 in own) == (True, False)

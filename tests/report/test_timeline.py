@@ -1,5 +1,7 @@
 """Phases and untrusted stretches of a run."""
 
+import pandas as pd
+
 from loadtest.report.timeline import Timeline, timeline
 from tests.report.synthetic import Story, frames
 
@@ -38,3 +40,12 @@ def test_a_breach_tells_its_limit() -> None:
     actual = _line(Story(breached=(3,))).limits
 
     assert {"lateness": 50.0} == actual
+
+
+def test_a_run_that_was_gone_on_with_has_a_gap() -> None:
+    """From the last window of the part before to the moment the new one began, told by its note."""
+    hists, counts, _, notes = frames(Story(ramp=8, hold=60))
+    note = {"at_s": 40.0, "kind": "resumed", "text": "", "data": {"gap_from_us": 7_000_000, "resumed_us": 17_500_000}}
+    actual = timeline(hists, counts, pd.concat([notes, pd.DataFrame([note])]), 1.0).phases
+
+    assert ("gap", 29.5, 40.0) == actual[-1]

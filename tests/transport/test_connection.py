@@ -182,3 +182,16 @@ def test_shown(bench: Bench) -> None:
         bench.connection.subprotocol,
         repr(bench.connection),
     ) == ("192.0.2.1:80", "v1", "<WebSocket to 192.0.2.1:80, open>")
+
+
+def test_what_a_paused_connection_discards_is_never_parsed(bench: Bench) -> None:
+    """So many bytes at most are thrown away, whatever they are part of; nothing is nothing, an end is an end."""
+    bench.connection.pause()
+    bench.peer.send(b"\x81\x02hi\x81\x02ho")
+    taken = [bench.connection.discard(size) for size in (3, 0, 100, 100)]
+    bench.peer.close()
+    at_the_end = bench.connection.discard(100)
+
+    assert (taken, at_the_end) == ([3, 0, 5, 0], 0)
+    assert bench.handler.texts == []
+    assert not bench.connection.is_open

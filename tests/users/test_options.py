@@ -34,7 +34,7 @@ def test_the_documents_defaults(parser):
     """A heartbeat every 30 s as the document says, everything else as the design has it."""
     given_ = parser.parse_args([])
 
-    assert (30.0, 10.0, 1.0, "auto", "official", "official", "reports", "/cable") == (
+    assert (30.0, 10.0, 0.0, "auto", "official", "official", "reports", "/cable") == (
         given_.heartbeat,
         given_.deadline,
         given_.window,

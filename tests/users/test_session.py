@@ -243,3 +243,37 @@ def test_who_was_killed_at_the_confirm_is_not_online(launch, directory, scripted
     eventually(lambda: not fleet.poller.connections)
 
     assert not session.is_confirmed
+
+
+@pytest.mark.parametrize("how", ["left", "cut", "frozen"])
+def test_who_is_struck_by_a_storm_lost_its_socket(launch, directory, server, how):
+    """Its visit ends as one whose connection was lost, so that its user comes back; half open, the socket stays."""
+    fleet = launch(server.url, directory)
+    session = agent_session(fleet)
+    visiting = gevent.spawn(session.visit, None)
+    eventually(lambda: session.is_confirmed)
+
+    session.strike(how)
+    outcome = visiting.get(timeout=60)
+
+    assert ("dropped", True, "storm") == (outcome.ending, outcome.confirmed, outcome.detail)
+    assert fleet.collector.connected_count == 0
+    assert fleet.poller.connections == (1 if how == "frozen" else 0)
+    session.drop()
+    assert fleet.poller.connections == 0
+
+
+def test_a_slow_reader_leaves_what_it_does_not_read(launch, directory, server):
+    """It is confirmed, nothing is expected of it, and its bytes wait; another tab of the same person hears all."""
+    fleet = launch(server.url, directory, slow_readers="100%@0", heartbeat_s=0.02)
+    slow = Session(fleet, 0, fleet.collector.people.agents[0], second=True)
+    reading = gevent.spawn(slow.read_slowly)
+    eventually(lambda: slow.receiver is not None and slow.receiver.epoch < 0 and slow.is_confirmed)
+    visiting = gevent.spawn(agent_session(fleet).visit, None)
+    eventually(lambda: launch.total("presence.answered") >= 3)
+    visiting.kill()
+    eventually(lambda: fleet.poller.connections == 1)  # the other tab's close handshake is over
+
+    assert launch.total("delivery.lost") == 0
+    reading.kill()
+    assert fleet.poller.connections == 0

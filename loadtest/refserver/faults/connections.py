@@ -30,7 +30,8 @@ class FaultyConnections:
 
     Attributes:
         connections: all of them; set once there is a server.
-        restart: ends and begins the server's listening, away for so many seconds; returns how many sockets it cut.
+        restart: ends and begins the server's listening, away for so many seconds; where it is to, it tells its sockets
+            before it cuts them; returns how many there were.
     """
 
     def __init__(self, plan: FaultPlan, schedule: Schedule, clock: Clock, truth: TruthLog, memory: Memory) -> None:
@@ -44,7 +45,7 @@ class FaultyConnections:
         self._subscribed: Counter[tuple[str, str]] = Counter()
         self._closing: set[asyncio.Task[None]] = set()
         self.connections: Callable[[], Iterable[Connection]] = tuple
-        self.restart: Callable[[float], int] = lambda away_s: 0
+        self.restart: Callable[[float, bool], int] = lambda away_s, told: 0
         schedule.on_moment = self._moment
 
     # -- what a server asks ------------------------------------------------------------------------------------------
@@ -129,9 +130,9 @@ class FaultyConnections:
 
     def _moment(self, term: Term, ordinal: int) -> None:
         kind = term.kind.name
-        if kind == "restart":
+        if kind in ("restart", "redeploy"):
             wall_ns = self._schedule.wall_ns()
-            sockets = self.restart(term.time_s)
+            sockets = self.restart(term.time_s, kind == "redeploy")
             self._truth.add(line(wall_ns, kind, held_us=round(term.time_s * 1e6), sockets=sockets))
             return
         for connection in tuple(self.connections()):

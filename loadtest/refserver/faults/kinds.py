@@ -120,6 +120,14 @@ KINDS: Mapping[str, Kind] = {
             "restart=5s@30s",
         ),
         Kind(
+            "redeploy",
+            "time",
+            "nothing",
+            "moment",
+            "the server tells everybody to disconnect and to come back, and is away for so long",
+            "redeploy=5s@30s",
+        ),
+        Kind(
             "rest-delay",
             "law",
             "calls",

@@ -215,6 +215,31 @@ def test_a_server_that_restarts_is_away_and_comes_back_to_its_address() -> None:
     assert ("restart", 1, 200_000) == (line.kind, line.sockets, line.held_us)
 
 
+def test_a_server_that_is_redeployed_says_so_before_it_is_away() -> None:
+    """Everybody, subscribed or not, is told to come back and is closed; then nobody listens, until the port answers."""
+
+    async def scenario(site: Site) -> Any:
+        stranger = await site.open()
+        ear = await site.listen(MEMBER)
+        code, frames = await ending(ear)
+        refused = 0
+        while True:
+            try:
+                status, _ = await site.get("/health")
+                break
+            except OSError:
+                refused += 1
+                await asyncio.sleep(0.01)
+        await stranger.wait_closed()
+        return code, [frame for frame in frames if frame.get("type") == "disconnect"], refused > 0, status
+
+    seen, truth = with_faults("redeploy=200ms@400ms", scenario)
+    (line,) = truth.lines
+
+    assert (1000, [{"type": "disconnect", "reason": "server_restart", "reconnect": True}], True, 200) == seen
+    assert ("redeploy", 2, 200_000) == (line.kind, line.sockets, line.held_us)
+
+
 def test_whoever_has_not_subscribed_is_pinged_as_ever() -> None:
     """A connection without a subscription is nobody, and nothing is done to it."""
 

@@ -1,0 +1,60 @@
+"""Keeps Locust's own statistics bounded over a long run.
+
+Locust keeps a key a second and entry for ever (``num_reqs_per_sec``: 79 bytes each), a row of history every five
+seconds, and every error and exception by its text. It reads the newest seconds only, and history only for charts; so
+older seconds are dropped, history is thinned evenly, and of many errors the rare ones go first.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import gevent
+
+KEEP_S = 60
+"""Seconds of rates that are kept; Locust looks twelve seconds back."""
+
+MOST_HISTORY = 2_000
+"""Rows of history; with more, every second one goes."""
+
+MOST_ERRORS = 200
+"""Distinct errors, and exceptions, that are kept."""
+
+_EVERY_S = 10.0
+
+
+def bound(environment: Any, now_s: float | None = None) -> None:
+    """Drop what Locust no longer needs.
+
+    Args:
+        environment: Locust's.
+        now_s: Unix time, the present one where not given.
+    """
+    stats = environment.stats
+    oldest = int((time.time() if now_s is None else now_s) - KEEP_S)
+    for entry in (stats.total, *stats.entries.values()):
+        for name in ("num_reqs_per_sec", "num_fail_per_sec"):
+            seconds = getattr(entry, name)
+            if len(seconds) > KEEP_S:
+                for second in [one for one in seconds if one < oldest]:
+                    del seconds[second]
+    if len(stats.history) > MOST_HISTORY:
+        del stats.history[1:-1:2]
+    _drop_rarest(stats.errors, lambda error: error.occurrences)
+    runner = environment.runner
+    if runner is not None:
+        _drop_rarest(runner.exceptions, lambda exception: exception["count"])
+
+
+def keep_bounded(environment: Any) -> None:
+    """Do so every ten seconds; runs until its greenlet is killed."""
+    while True:
+        gevent.sleep(_EVERY_S)
+        bound(environment)
+
+
+def _drop_rarest(kept: dict[Any, Any], times: Any) -> None:
+    if len(kept) > MOST_ERRORS:
+        for key in sorted(kept, key=lambda key: times(kept[key]))[: len(kept) - MOST_ERRORS]:
+            del kept[key]
