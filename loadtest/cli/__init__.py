@@ -15,15 +15,18 @@ from loadtest.cli import (
     asyncapi,
     baseline,
     calibrate,
+    capacity,
     compare,
     events,
     init,
+    judge_step,
     options,
     presence_sweep,
     probe,
     provision,
     report,
     serve,
+    sizing,
 )
 from loadtest.errors import LoadtestError, UsageError
 
@@ -49,11 +52,14 @@ def build_parser() -> argparse.ArgumentParser:
         compare,
         baseline,
         calibrate,
+        capacity,
+        sizing,
         presence_sweep,
         init,
         options,
         events,
         asyncapi,
+        judge_step,
     ):
         verb.add_parser(verbs)
     return parser

@@ -8,6 +8,7 @@ is found by it (:mod:`loadtest.target.unsettled`).
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,12 @@ class Creations:
     """
 
     def __init__(self, folder: Path, begin: Begin | None) -> None:
-        self._journal = None if begin is None else Journal.create(folder / FILE, begin)
+        path = folder / FILE
+        for again in count(2):  # a run that is gone on with has a journal for each time
+            if not path.exists():
+                break
+            path = folder / f"journal-{again}.jsonl"
+        self._journal = None if begin is None else Journal.create(path, begin)
         self._pending: list[Made] = []
 
     def take_out(self, batch: Batch) -> None:

@@ -48,6 +48,7 @@ class RunKeeper:
         window_s: length of a window.
         on_trouble: told, once a kind, when the store could not be written.
         journal: first line of the journal of what the run makes on its target; None for a target that goes with it.
+        resumes: go on in the store that is there already, with what the description says of it left as it is.
 
     Raises:
         UsageError: the folder exists or cannot be made.
@@ -60,6 +61,8 @@ class RunKeeper:
         window_s: float,
         on_trouble: Callable[[str], None],
         journal: Begin | None = None,
+        *,
+        resumes: bool = False,
     ) -> None:
         self.folder = folder
         self.clock = SystemClock()
@@ -69,7 +72,8 @@ class RunKeeper:
         sys.setswitchinterval(_SWITCH_S)
         self._pool = ThreadPool(1)
         try:
-            self._writer: RunWriter = self._in_thread(lambda: RunWriter.create(folder, meta))
+            make = RunWriter.reopen if resumes else RunWriter.create
+            self._writer: RunWriter = self._in_thread(lambda: make(folder, meta))
             self._creations: Creations = self._in_thread(lambda: Creations(folder, journal))
         except BaseException:
             self._pool.kill()

@@ -3,6 +3,7 @@
 from loadtest.plan.canary import Canary, canary_period_s, next_in_turn
 from loadtest.plan.exchange import Act, Kind, Step, Talk
 from loadtest.plan.mix import ACTS, Mix
+from loadtest.plan.paces import Paces
 from loadtest.plan.pacer import Pacer, stratified_phase, uniform
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.turnstile import Turnstile
@@ -15,6 +16,7 @@ __all__ = [
     "Kind",
     "Mix",
     "Pacer",
+    "Paces",
     "Scenario",
     "Step",
     "Talk",

@@ -112,8 +112,12 @@ def without_secrets(host: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def check_report_dir(options: Any) -> None:
+def check_report_dir(options: Any, *, resumes: bool = False) -> None:
     """Make sure, before anything is started, that a run's folder can be made and is a new one.
+
+    Args:
+        options: Locust's parsed options.
+        resumes: whether the folder is one to go on in.
 
     Raises:
         UsageError: nothing can be written to ``--report-dir``, or ``--run-id`` exists in it.
@@ -129,7 +133,7 @@ def check_report_dir(options: Any) -> None:
             where=f"--report-dir {parent}",
             remedy="Choose another folder, or give this user the right to write to it",
         ) from error
-    if options.run_id and (parent / options.run_id).exists():
+    if options.run_id and (parent / options.run_id).exists() and not resumes:
         raise UsageError(
             "the run's folder exists, and a run is never overwritten",
             where=str(parent / options.run_id),

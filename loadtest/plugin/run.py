@@ -32,6 +32,7 @@ from loadtest.plugin import host_limits, preparation, setups
 from loadtest.plugin.description import describe
 from loadtest.plugin.intentions import check_rate_limits, intentions
 from loadtest.plugin.profiles import apply_profile
+from loadtest.plugin.steering import steering_of
 from loadtest.plugin.workers import LocalWorkers, RemoteWorkers
 from loadtest.refserver.child import ServerChild, start_child
 from loadtest.report import build, terminal
@@ -68,6 +69,7 @@ class Run:
         prober: measures the clock, in a worker.
         answerer: answers workers that measure theirs, in the master.
         at_close: called once, when everything is ended.
+        steering: leads the load while the run goes on, where something does.
     """
 
     def __init__(self, environment: Any) -> None:
@@ -85,6 +87,7 @@ class Run:
         self.is_testing = self.is_holding = False
         self.prober: Prober | None = None
         self.answerer = Answerer()
+        self.steering = steering_of(environment)
         self._child: ServerChild | None = None
         self._watch: TargetWatch | None = None
         self._population: Population | None = None
@@ -111,9 +114,11 @@ class Run:
         profile = self._profile = apply_profile(options)
         if profile is not None:
             environment.host = options.host
+        if self.steering is not None:
+            self.steering.plan(options, environment.host)
         agents, contacts = preparation.planned_population(options, environment.user_classes)
         preparation.apply_brakes(options, agents + contacts, environment.host)
-        preparation.check_report_dir(options)
+        preparation.check_report_dir(options, resumes=self.steering is not None and self.steering.resumes)
         self._check_machine(agents + contacts)
         if environment.host:
             preparation.check_host(environment.host, options)
@@ -180,11 +185,14 @@ class Run:
         distributed = isinstance(runner, MasterRunner)
         meta = self._meta(run_id, stamp, len(runner.clients.all) if distributed else 1)
         folder = Path(options.report_dir) / run_id
-        keeper = self.keeper = RunKeeper(folder, meta, options.window, warn, self._journal(tag))
+        steering = self.steering
+        resumes = steering is not None and steering.resumes
+        keeper = self.keeper = RunKeeper(folder, meta, options.window, warn, self._journal(tag), resumes=resumes)
         if distributed:
-            workers = self.workers = RemoteWorkers(runner, keeper, self._planned_users)
+            first_users = self._planned_users if steering is None else steering.initial_users
+            workers = self.workers = RemoteWorkers(runner, keeper, first_users)
             workers.await_clocks(self.answerer.measured)
-            workers.deal(self._setup)
+            workers.deal(self._setup, () if steering is None else steering.turns)
         else:
             ensemble = Ensemble.alone(len(self._directory.contacts))
             fleet = self.start_fleet(self.environment.host, self._directory, ensemble, worker="local")
@@ -198,6 +206,8 @@ class Run:
         at_plans_end = self._play_out if options.emissions else None
         self.conductor = Conductor(keeper, self.workers, patience, self._give_up, at_plans_end)
         self.conductor.start()
+        if steering is not None:
+            steering.begin(keeper, self.conductor, self.workers)
         if self._child is not None:
             self._watch = TargetWatch(self._child, keeper, self._target_died)
             self._watch.start()
@@ -255,6 +265,9 @@ class Run:
                 self.keeper.note(moment.kind, moment.text)
         reason = None if self._guard is None else self._guard.take(batch, time.monotonic_ns())
         if reason is None or self.conductor is None or self.keeper is None:
+            return
+        if self.steering is not None and self.steering.takes_over(reason):
+            self._guard = AbortGuard()
             return
         self.conductor.hurry(_LET_GO_S)
         self.keeper.set_meta(aborted=reason)
@@ -321,6 +334,8 @@ class Run:
 
     def stopping(self) -> None:
         """The test is being stopped: drain, and close the books."""
+        if self.steering is not None:
+            self.steering.stop()
         if self._watch is not None:
             self._watch.stop()
             self._watch = None
@@ -349,6 +364,8 @@ class Run:
         ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         keeper.set_meta(ended_at=ended, interrupted=self._interrupted)
         keeper.close()
+        if self.steering is not None:
+            return self.steering.report(keeper.folder)
         summary = build(keeper.folder, load_slo(self.options.slo) if self.options.slo else None).as_dict()
         sys.stdout.write("\n" + terminal(summary, keeper.folder) + "\n")
         sys.stdout.flush()
@@ -376,7 +393,7 @@ class Run:
         self.at_close()
 
     def _meta(self, run_id: str, started: datetime.datetime, workers: int) -> dict[str, Any]:
-        return describe(
+        described = describe(
             self.options,
             self.settings,
             self._directory,
@@ -387,3 +404,4 @@ class Run:
             workers=workers,
             locustfile=self.environment.locustfile,
         )
+        return described if self.steering is None else {**described, **self.steering.describe()}

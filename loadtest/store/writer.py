@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 from loadtest.errors import GeneratorError, UsageError
 from loadtest.metrics.batch import CLOSING_FIELDS, Batch, Key, plain
 from loadtest.metrics.histogram import Histogram
-from loadtest.store import schema
+from loadtest.store import opening, schema
 
 _BUSY_S: Final = 5.0
 _closing_row = attrgetter(*CLOSING_FIELDS)
@@ -92,6 +92,36 @@ class RunWriter:
             folder.rmdir()
             raise _unwritable(where, str(error)) from error
         return cls(connection, folder, open_windows)
+
+    @classmethod
+    def reopen(cls, folder: Path, meta: Mapping[str, Any], *, open_windows: int = 30) -> RunWriter:
+        """Go on with a run whose writer ended: later windows are added to its file.
+
+        Args:
+            folder: the run's folder.
+            meta: what is to be said of the run where it says nothing yet; what it says stays.
+            open_windows: as for :meth:`create`.
+
+        Raises:
+            UsageError: there is no such run, another release wrote it, or it cannot be written to.
+        """
+        path = opening.locate(folder)
+        opening.check(path)
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = sqlite3.connect(path, timeout=_BUSY_S)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            known = {key for (key,) in connection.execute("SELECT key FROM meta")}
+            writer = cls(connection, folder, open_windows)
+            rows = connection.execute("SELECT metric, name, role, id FROM series")
+            writer._series = {(metric, name, role): number for metric, name, role, number in rows}
+            writer.set_meta(**{key: value for key, value in meta.items() if key not in known})
+        except (sqlite3.Error, GeneratorError) as error:
+            if connection is not None:
+                connection.close()
+            raise _unwritable(str(folder), str(error)) from error
+        return writer
 
     def write(self, batch: Batch) -> None:
         """Add a batch of deltas, in one transaction.
