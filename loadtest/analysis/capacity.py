@@ -19,7 +19,7 @@ from loadtest.analysis.usl import fit as fit_usl
 
 SCHEMA_VERSION = 1
 
-EXIT_CODES = {"found": 0, "bound": 0, "least": 1, "unconfirmed": 3, "unfinished": 3, "generator": 4}
+EXIT_CODES = {"found": 0, "bound": 0, "least": 1, "unconfirmed": 3, "short": 3, "unfinished": 3, "generator": 4}
 """Exit code by how a search ended: as a run's verdict (1 is the target's failure at the least load there is)."""
 
 WORK = "deliveries_per_s"
@@ -50,9 +50,8 @@ def answer(
         meta: the description of its run.
         littles: Little's law by the number of the step, where it was looked at.
     """
-    finding = decide(plan, [step.trial for step in steps], fresh=True)
-    if not isinstance(finding, Finding):
-        finding = None
+    decided = decide(plan, [step.trial for step in steps], fresh=True)
+    finding = decided if isinstance(decided, Finding) else None
     last_pass, first_fail = _ends(plan, steps, finding)
     failed = next((s for s in steps if s.outcome == "fail" and s.span.level == first_fail), None)
     unfit = [s for s in steps if s.outcome == "invalid" and s.workers_needed]

@@ -5,8 +5,10 @@ target come back?), the interval between the last pass and the first failure is 
 held for long. Nothing is remembered but the trials, so that a search that was broken off goes on from its records.
 
 A trial is judged by three windows of its hold (:mod:`loadtest.analysis.capacity_step`); where the three do not agree
-the level is tried again, and the majority of up to three trials decides. A trial whose generator was not fit is tried
-again once; then the generator is the limit, and what it could carry is a lower bound, never a capacity.
+the level is tried again, and the majority of up to three trials decides. One that had not come to rest, or had too few
+samples for its limits, is tried again for longer; what never comes to rest has failed, and what never has the samples
+ends the search. A trial whose generator was not fit is tried again once; then the generator is the limit, and what it
+could carry is a lower bound, never a capacity.
 
 Source of the course: step load with a search by service level, as operators do it; geometric mean as the middle,
 since a capacity is a factor and not a difference.
@@ -21,13 +23,16 @@ from typing import Literal
 
 Axis = Literal["agents", "contacts", "emit-rate"]
 Kind = Literal["up", "down", "bisect", "hysteresis", "confirm"]
-Outcome = Literal["pass", "fail", "invalid", "unsettled"]
-Ending = Literal["found", "bound", "least", "generator", "unconfirmed"]
+Outcome = Literal["pass", "fail", "invalid", "unsettled", "short"]
+Ending = Literal["found", "bound", "least", "generator", "short", "unconfirmed"]
 
 AXES: tuple[Axis, ...] = ("agents", "contacts", "emit-rate")
 CONFIRM_SHARE = 0.9
 MOST_TRIALS = 3
 MOST_CONFIRMS = 3
+MOST_LONGER = 4
+"""A trial is held at most so many times as long as a step is meant to be."""
+
 _LEVEL_DIGITS = 4
 
 
@@ -95,11 +100,13 @@ class NextStep:
         kind: why.
         level: at what level.
         again: which trial of this level it is, from 1.
+        longer: how many times as long as usual it is to be held.
     """
 
     kind: Kind
     level: float
     again: int = 1
+    longer: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,8 @@ class Finding:
 
     Attributes:
         ending: ``found`` (an interval, held), ``unconfirmed`` (an interval whose 90 % did not hold), ``bound`` (all
-            that was allowed passed), ``least`` (nothing passed), ``generator`` (the generator was the limit).
+            that was allowed passed), ``least`` (nothing passed), ``generator`` (the generator was the limit), ``short``
+            (the holds are too short for the limits).
         last_pass: the highest level that passed below all that failed; None where none did.
         first_fail: the lowest level that failed; None where none did.
         generator_at: the level at which the generator was the limit; None where it was not.
@@ -138,11 +146,15 @@ def decide(plan: SearchPlan, trials: Sequence[Trial], *, fresh: bool = False) ->
     open_level = _undecided(levels)
     if open_level is not None:
         kind = next(t.kind for t in reversed(trials) if t.level == open_level and t.kind != "hysteresis")
-        return NextStep(kind, open_level, len(levels[open_level]) + 1)
+        found = levels[open_level]
+        longer = 2 ** sum(1 for trial in found if trial.outcome in ("unsettled", "short"))
+        return NextStep(kind, open_level, len(found) + 1, min(longer, MOST_LONGER))
     verdicts = {level: _majority(found) for level, found in levels.items()}
     bad = min((level for level, verdict in verdicts.items() if verdict == "fail"), default=None)
     below = [level for level, verdict in verdicts.items() if verdict == "pass" and (bad is None or level < bad)]
     good = max(below, default=None)
+    if "short" in verdicts.values():
+        return Finding("short", good, bad)
     unfit = min((level for level, verdict in verdicts.items() if verdict == "invalid"), default=None)
     if good is None and bad is None:
         if unfit is not None and unfit <= plan.least:
@@ -211,13 +223,16 @@ def _majority(trials: Sequence[Trial]) -> Outcome | None:
     sound = [trial for trial in trials if trial.outcome in ("pass", "fail")]
     if any(trial.unanimous for trial in sound[:1]):
         return sound[0].outcome
-    for outcome in ("fail", "pass"):
-        if sum(1 for trial in sound if trial.outcome == outcome) * 2 > MOST_TRIALS:
-            return outcome  # type: ignore[return-value] # one of the two
+    if sum(1 for trial in sound if trial.outcome == "fail") * 2 > MOST_TRIALS:
+        return "fail"
+    if sum(1 for trial in sound if trial.outcome == "pass") * 2 > MOST_TRIALS:
+        return "pass"
     unfit = sum(1 for trial in trials if trial.outcome == "invalid")
     restless = sum(1 for trial in trials if trial.outcome == "unsettled")
     if unfit >= 2:
         return "invalid"
+    if sum(1 for trial in trials if trial.outcome == "short") >= MOST_TRIALS:
+        return "short"
     if restless >= 2 or len(trials) >= MOST_TRIALS + 1:
         return "fail"  # it never settled: nobody can say that it carries this
     return None

@@ -8,6 +8,7 @@ of which decide), whether the step came to rest, and the figures that capacity i
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -203,9 +204,11 @@ def cut(data: RunData, span: Span, first: int | None = None, last: int | None = 
 
     begin_s, hold_s, end_s = (window * data.window_s - zero_s for window in (ramp, held, end))
     notes = data.notes[(data.notes["kind"] != "phase") & data.notes["at_s"].between(begin_s, end_s)]
-    windows = [extra.get("window") for extra in data.notes["data"]]
-    told = (data.notes["kind"] == "breach") & [w is not None and held <= w < end for w in windows]
-    breaches = data.notes[told]  # they are told of a while after their windows
+    of_hold = [
+        kind == "breach" and "window" in extra and held <= extra["window"] < end
+        for kind, extra in zip(data.notes["kind"], data.notes["data"], strict=True)
+    ]
+    breaches = data.notes[np.array(of_hold, bool)]  # they are told of a while after their windows
     moments = [("ramp", begin_s), ("hold", hold_s), ("drain", end_s), ("end", end_s)]
     phases = pd.DataFrame(
         [(at_s, "phase", phase, {"phase": phase}) for phase, at_s in moments], columns=["at_s", "kind", "text", "data"]
@@ -270,18 +273,17 @@ def judge(data: RunData, span: Span, slo: Slo | None = None) -> Step:
         return Step(span, "invalid", True, (), tuple(why), margins, None, found)
     if parts.count("PASS") * 2 <= PARTS:
         few = [m.name for m in margins if m.parts.count("INCONCLUSIVE") * 2 >= PARTS]
-        why = [f"Too few samples for {', '.join(few)}: hold longer (--hold) or raise the rate"]
-        return Step(span, "unsettled", True, (), tuple(why), margins, None, found)
+        why = [f"too few samples for {', '.join(few)}: hold longer (--hold) or raise the rate"]
+        return Step(span, "short", True, (), tuple(why), margins, None, found)
     if restless:
         return Step(span, "unsettled", True, (), tuple(restless), margins, None, found)
     return Step(span, "pass", fails == 0, (), (), margins, None, found)
 
 
 def _part(results: list[Result]) -> Result:
-    for result in ("FAIL", "INCONCLUSIVE"):
-        if result in results:
-            return result  # type: ignore[return-value] # one of them
-    return "PASS"
+    if "FAIL" in results:
+        return "FAIL"
+    return "INCONCLUSIVE" if "INCONCLUSIVE" in results else "PASS"
 
 
 def _margins(data: RunData, span: Span, summary: Summary, slo: Slo | None) -> tuple[Margin, ...]:
@@ -289,7 +291,7 @@ def _margins(data: RunData, span: Span, summary: Summary, slo: Slo | None) -> tu
     _, held, end = span.windows(data.window_s)
     edges = [held + (end - held) * n // PARTS for n in range(PARTS + 1)]
     by_part = []
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in itertools.pairwise(edges):
         part = cut(data, span, first, last)
         by_part.append({c.name: _point(c) for c in summarise(part, slo).verdict.checks} if last > first else {})
     margins = []
@@ -382,13 +384,10 @@ def rest(series: Series, data: RunData, held: range) -> dict[str, Drift]:
     )
     medians = np.full(windows.size, np.nan)
     pools = data.hists[(data.hists["metric"] == "fanout") & (data.hists["name"] == MESSAGE)]
-    for window, rows in pools.groupby("window"):
-        place = int(window) - held.start  # type: ignore[call-overload] # a window number
-        if 0 <= place < windows.size:
-            values = [hist.percentile(50.0) for hist in rows["hist"] if hist.n]
-            weights = [hist.n for hist in rows["hist"] if hist.n]
-            if values:
-                medians[place] = float(np.average(values, weights=weights))
+    for place, window in enumerate(held):
+        there = [hist for hist in pools["hist"][pools["window"] == window] if hist.n]
+        if there:
+            medians[place] = float(np.average([h.percentile(50.0) for h in there], weights=[h.n for h in there]))
     return {"throughput": drift(arrived, RATE_DRIFT), "latency": drift(medians, LATENCY_DRIFT)}
 
 
@@ -471,5 +470,6 @@ def _held(data: RunData, name: str) -> pd.DataFrame:
     begin_s = next(
         at for at, extra in zip(data.notes["at_s"], data.notes["data"], strict=True) if extra == {"phase": "hold"}
     )
-    rows = data.gauges[(data.gauges["name"] == name) & (data.gauges["at_s"] >= begin_s)]
-    return rows.dropna(subset=["value"])
+    told = (data.gauges["name"] == name) & (data.gauges["at_s"] >= begin_s) & data.gauges["value"].notna()
+    rows: pd.DataFrame = data.gauges[told]
+    return rows

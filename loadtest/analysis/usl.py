@@ -105,7 +105,7 @@ def fit(loads: Sequence[float], works: Sequence[float]) -> UslFit | None:
     note = ""
     if not passed:
         note = (
-            f"The data do not pass a peak: the fit puts it at {low:,.3g} or above, and the largest load was {most:,.3g}."
+            f"The data do not pass a peak: the fit puts it at {low:,.3g} or above, the largest load was {most:,.3g}."
             if math.isfinite(low)
             else f"The data show no peak up to {most:,.3g}."
         )
@@ -137,8 +137,9 @@ def _fitted(n: Floats, logs: Floats, start: tuple[float, float, float] | None = 
     from scipy.optimize import least_squares  # late: importing it costs half a second
 
     def off(shape: Floats) -> Floats:
-        misfit: Floats = logs - np.log(_curve(n, 1.0, shape[0], shape[1]))
-        return misfit - misfit.mean()
+        misfit: Floats = logs - np.log(_curve(n, 1.0, float(shape[0]), float(shape[1])))
+        centred: Floats = misfit - misfit.mean()
+        return centred
 
     most = float(n.max())
     starts = [(0.05, 0.1 / most**2), (0.3, 1.0 / most**2)] if start is None else [start[1:]]

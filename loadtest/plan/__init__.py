@@ -3,8 +3,8 @@
 from loadtest.plan.canary import Canary, canary_period_s, next_in_turn
 from loadtest.plan.exchange import Act, Kind, Step, Talk
 from loadtest.plan.mix import ACTS, Mix
-from loadtest.plan.paces import Paces
 from loadtest.plan.pacer import Pacer, stratified_phase, uniform
+from loadtest.plan.paces import Paces
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.turnstile import Turnstile
 from loadtest.plan.visits import Visits

@@ -39,7 +39,8 @@ from loadtest.plugin.steering import RateWorkers
 from loadtest.report import capacity as capacity_report
 from loadtest.users.cable_user import AgentUser, ContactUser
 
-locust.events.init_command_line_parser.add_listener(add_capacity_options)
+_events: Any = locust.events
+_events.init_command_line_parser.add_listener(add_capacity_options)
 
 NOTE = capacity_report.NOTE
 _POLL_S = 0.2
@@ -175,7 +176,8 @@ class CapacitySearch:
         return [step.trial for step in self._steps]
 
     def _run(self) -> None:
-        assert self._plan is not None and self._conductor is not None
+        assert self._plan is not None
+        assert self._conductor is not None
         try:
             while self._conductor.phase == "ramp":
                 gevent.sleep(_POLL_S)
@@ -210,7 +212,8 @@ class CapacitySearch:
 
     def _make(self, following: NextStep) -> Span:
         """Bring the load there, let it settle, hold it."""
-        assert self._plan is not None and self._keeper is not None
+        assert self._plan is not None
+        assert self._keeper is not None
         self._abort.clear()
         self._in_step = True
         began_us = self._now_us()
@@ -221,6 +224,7 @@ class CapacitySearch:
         if not self._abort.wait(timeout=self._timing.settle_s):
             held_us = self._now_us()
             hold_s = self._timing.confirm_s if following.kind == "confirm" else self._timing.hold_s
+            hold_s *= following.longer
             self._abort.wait(timeout=hold_s + self._options.window)  # what is held are whole windows
         ended_us = self._now_us()
         aborted = self._abort_reason if self._abort.is_set() else ""
@@ -291,7 +295,8 @@ class CapacitySearch:
         return Step.from_dict(json.loads(done.stdout))
 
     def _keep(self, step: Step) -> None:
-        assert self._plan is not None and self._keeper is not None
+        assert self._plan is not None
+        assert self._keeper is not None
         text = f"{_level(self._plan, step.span.level)}: {step.outcome}"
         if step.why:
             text += f" ({step.why[0]})"
@@ -346,7 +351,7 @@ class CapacityShape(LoadTestShape):
     abstract = True
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # Locust's
         self.steering = CapacitySearch()
 
     def tick(self) -> tuple[int, float] | tuple[int, float, list[type[locust.User]] | None] | None:
@@ -355,7 +360,7 @@ class CapacityShape(LoadTestShape):
         if wanted is None:
             return None
         assert self.runner is not None
-        options = self.runner.environment.parsed_options
+        options: Any = self.runner.environment.parsed_options
         rate = float(options.spawn_rate or 1)
         if not self.steering.turns:
             return wanted.users, rate

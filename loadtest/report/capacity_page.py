@@ -28,6 +28,7 @@ _WORD = {
     "bound": ("NO LIMIT", "warn", "?", "All that was allowed was carried."),
     "least": ("FAIL", "bad", "✗", "The least load failed already."),
     "unconfirmed": ("NOT HELD", "warn", "?", "An interval was found, and did not hold for long."),
+    "short": ("TOO SHORT", "warn", "?", "The holds are too short for the limits."),
     "unfinished": ("UNFINISHED", "warn", "?", "The search is not at its end."),
     "generator": ("GENERATOR", "void", "!", "The load generator was the limit: this is no capacity."),
 }
@@ -110,7 +111,7 @@ def _sections(content: Values) -> list[Section]:
         Section(
             "steps",
             "Steps",
-            "Each step is a stretch of one run: its load, a time to settle, and a hold of which two of three windows decide.",
+            "Each step is a stretch of one run: load, a time to settle, a hold of which two of three windows decide.",
             ["capacity_latency"],
             [steps_table(content)],
             "No step was made.",

@@ -25,7 +25,7 @@ KINDS = {
     "hysteresis": "back at once",
     "confirm": "held long",
 }
-_TONES = {"pass": "good", "fail": "bad", "invalid": "void", "unsettled": "warn"}
+_TONES = {"pass": "good", "fail": "bad", "invalid": "void", "unsettled": "warn", "short": "warn"}
 _DRIVERS = {
     "deliveries_per_s": "a delivery",
     "presence_per_s": "a presence frame",
@@ -56,6 +56,8 @@ def finding(content: Values) -> list[str]:
         told.append(
             f"No limit was found up to {level(content, passed)}, the most that was allowed: it carries at least that."
         )
+    elif ending == "short":
+        told.append("The holds are too short for the limits: hold longer (--hold), or begin at a higher rate (--at).")
     elif ending == "least":
         told.append(f"The target failed already at {level(content, failed)}, the least load there is to try.")
     elif passed is None or failed is None:
@@ -71,14 +73,23 @@ def finding(content: Values) -> list[str]:
     elif ending == "unconfirmed":
         told.append("90 % of it did not hold for long: the target wears out below what it carries for a short time.")
     if content["recovered"] is False:
-        told.append(
-            "Right after the overload it failed at a load that it had carried before: it does not come back by itself."
-        )
+        told.append(_hysteresis(content))
     elif content["recovered"]:
         told.append("Right after the overload it carried the level below again.")
     if not content["watched"]:
         told.append("The target's CPU and memory were not watched.")
     return told
+
+
+def _hysteresis(content: Values) -> str:
+    """How the target came back, when it did not do so at once."""
+    numbers = [step["span"]["number"] for step in content["steps"] if step["span"]["kind"] == "hysteresis"]
+    said = (
+        "Right after the overload it failed at a level that it had carried before (hysteresis): "
+        "what piled up outlasts the load"
+    )
+    later = [s for s in content["steps"] if s["span"]["number"] > numbers[0] and s["outcome"] == "pass"]
+    return f"{said}; after a rest it was back." if later else f"{said}, and no later step shows it back."
 
 
 def _generator(content: Values) -> str:
@@ -209,7 +220,8 @@ def fit_said(content: Values) -> list[str]:
     if usl["peak"] is not None:
         low, high = usl["peak_interval"]
         told.append(
-            f"Throughput peaks at {level(content, usl['peak'])} (95 %: {count(_rounded(low))} to {count(_rounded(high))})."
+            f"Throughput peaks at {level(content, usl['peak'])} "
+            f"(95 %: {count(_rounded(low))} to {count(_rounded(high))})."
         )
     else:
         told.append(usl["note"])
@@ -255,9 +267,8 @@ def _left_in(content: Values) -> str:
         return ""
     told = []
     if model["unvaried"]:
-        told.append(
-            f"Did not vary, so that its cost stands in what is idle: {', '.join(_DRIVERS[d] for d in model['unvaried'])}."
-        )
+        unvaried = ", ".join(_DRIVERS[driver] for driver in model["unvaried"])
+        told.append(f"Did not vary, so that its cost stands in what is idle: {unvaried}.")
     told += [
         f"{_DRIVERS[a]} went along with {_DRIVERS[b]}; the two cannot be told apart."
         for a, b in model["merged"].items()
@@ -275,8 +286,8 @@ def littles_said(content: Values) -> str:
         return f"Little's law holds in all of {wording.many(len(laws), 'step')}: counts and latencies agree."
     law = laws[wrong[0]]
     return (
-        f"Little's law does not hold in step {', '.join(wrong)}: {law['counted']:.3g} deliveries under way were counted, "
-        f"and rate times latency gives {law['expected']:.3g}. Do not trust these steps, and report this."
+        f"Little's law does not hold in step {', '.join(wrong)}: {law['counted']:.3g} deliveries were counted "
+        f"under way, and rate times latency gives {law['expected']:.3g}. Do not trust these steps, and report this."
     )
 
 

@@ -144,7 +144,8 @@ def _throughput(content: Values, shown: list[Values]) -> ink.Picture | None:
 
 def _spoken(content: Values, shown: list[Values]) -> str:
     told = "; ".join(
-        f"{level(content, _at(content, step))}: {step['outcome']}, {rate(step['figures'].get('deliveries_per_s'))} deliveries"
+        f"{level(content, _at(content, step))}: {step['outcome']}, "
+        f"{rate(step['figures'].get('deliveries_per_s'))} deliveries"
         for step in shown
     )
     return f"Points by load. {told}."

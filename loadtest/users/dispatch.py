@@ -21,8 +21,8 @@ from loadtest.users.cable_user import CableUser
 class EvenDispatcher(UsersDispatcher):
     """Locust's dispatcher with another order of users.
 
-    The n-th user started is always the (n modulo workers)-th worker's, also after users were stopped: a worker never has
-    more users of a kind than it was dealt identities for.
+    The n-th user started is always the (n modulo workers)-th worker's, also after users were stopped: a worker never
+    has more users of a kind than it was dealt identities for.
     """
 
     def new_dispatch(
@@ -36,7 +36,7 @@ class EvenDispatcher(UsersDispatcher):
     def _remove_users_from_workers(self) -> dict[str, dict[str, int]]:
         left: dict[str, dict[str, int]] = super()._remove_users_from_workers()
         place = len(self._active_users) % max(1, len(self._worker_nodes))
-        self._worker_node_generator = itertools.islice(itertools.cycle(self._worker_nodes), place, None)
+        self._worker_node_generator = itertools.cycle(self._worker_nodes[place:] + self._worker_nodes[:place])
         return left
 
     def _user_gen(self) -> Iterator[str | None]:
