@@ -6,9 +6,9 @@ held for long. Nothing is remembered but the trials, so that a search that was b
 
 A trial is judged by three windows of its hold (:mod:`loadtest.analysis.capacity_step`); where the three do not agree
 the level is tried again, and the majority of up to three trials decides. One that had not come to rest, or had too few
-samples for its limits, is tried again for longer; what never comes to rest has failed, and what never has the samples
-ends the search. A trial whose generator was not fit is tried again once; then the generator is the limit, and what it
-could carry is a lower bound, never a capacity.
+samples for its limits, is tried again for longer (and what follows is held as long); what never comes to rest has
+failed, and what never has the samples ends the search. A trial whose generator was not fit is tried again once; then
+the generator is the limit, and what it could carry is a lower bound, never a capacity.
 
 Source of the course: step load with a search by service level, as operators do it; geometric mean as the middle,
 since a capacity is a factor and not a difference.
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Axis = Literal["agents", "contacts", "emit-rate"]
@@ -142,12 +142,20 @@ def decide(plan: SearchPlan, trials: Sequence[Trial], *, fresh: bool = False) ->
         fresh: whether the target has had a rest since the last of them (a search that goes on after a break), so that
             there is no overload to come back from.
     """
+    following = _decide(plan, trials, fresh=fresh)
+    if isinstance(following, Finding):
+        return following
+    shorts = max((_count(found, "short") for found in _verdicts(trials).values()), default=0)
+    return replace(following, longer=max(following.longer, min(2**shorts, MOST_LONGER)))
+
+
+def _decide(plan: SearchPlan, trials: Sequence[Trial], *, fresh: bool) -> NextStep | Finding:
     levels = _verdicts(trials)
     open_level = _undecided(levels)
     if open_level is not None:
         kind = next(t.kind for t in reversed(trials) if t.level == open_level and t.kind != "hysteresis")
         found = levels[open_level]
-        longer = 2 ** sum(1 for trial in found if trial.outcome in ("unsettled", "short"))
+        longer = 2 ** (_count(found, "unsettled") + _count(found, "short"))
         return NextStep(kind, open_level, len(found) + 1, min(longer, MOST_LONGER))
     verdicts = {level: _majority(found) for level, found in levels.items()}
     bad = min((level for level, verdict in verdicts.items() if verdict == "fail"), default=None)
@@ -223,19 +231,21 @@ def _majority(trials: Sequence[Trial]) -> Outcome | None:
     sound = [trial for trial in trials if trial.outcome in ("pass", "fail")]
     if any(trial.unanimous for trial in sound[:1]):
         return sound[0].outcome
-    if sum(1 for trial in sound if trial.outcome == "fail") * 2 > MOST_TRIALS:
+    if _count(sound, "fail") * 2 > MOST_TRIALS:
         return "fail"
-    if sum(1 for trial in sound if trial.outcome == "pass") * 2 > MOST_TRIALS:
+    if _count(sound, "pass") * 2 > MOST_TRIALS:
         return "pass"
-    unfit = sum(1 for trial in trials if trial.outcome == "invalid")
-    restless = sum(1 for trial in trials if trial.outcome == "unsettled")
-    if unfit >= 2:
+    if _count(trials, "invalid") >= 2:
         return "invalid"
-    if sum(1 for trial in trials if trial.outcome == "short") >= MOST_TRIALS:
+    if _count(trials, "short") >= MOST_TRIALS:
         return "short"
-    if restless >= 2 or len(trials) >= MOST_TRIALS + 1:
+    if _count(trials, "unsettled") >= 2 or len(trials) >= MOST_TRIALS + 1:
         return "fail"  # it never settled: nobody can say that it carries this
     return None
+
+
+def _count(trials: Sequence[Trial], outcome: Outcome) -> int:
+    return sum(1 for trial in trials if trial.outcome == outcome)
 
 
 def _recovered(trials: Sequence[Trial]) -> bool | None:
