@@ -56,6 +56,7 @@ def answer(
     failed = next((s for s in steps if s.outcome == "fail" and s.span.level == first_fail), None)
     unfit = [s for s in steps if s.outcome == "invalid" and s.workers_needed]
     figures = [dict(step.figures) for step in steps if step.outcome in ("pass", "fail")]
+    settled = [s.figures for s in steps if s.outcome in ("pass", "fail") and s.span.kind != "hysteresis"]
     content = {
         "schema_version": SCHEMA_VERSION,
         "kind": "capacity",
@@ -82,9 +83,7 @@ def answer(
         "confirmed_at": None if finding is None else finding.confirmed_at,
         "recovered": None if finding is None else finding.recovered,
         "watched": any(f.get("target_cpu") is not None for f in figures),
-        "usl": _usl(
-            fit_usl([_load(plan, f) for f in figures], [f.get(WORK) or 0.0 for f in figures]) if figures else None
-        ),
+        "usl": _usl(fit_usl([_load(plan, f) for f in settled], [f.get(WORK) or 0.0 for f in settled])),
         "cpu": _costs(fit_costs("target_cpu", figures)),
         "memory": _costs(fit_costs("target_rss_bytes", figures)),
         "littles_law": {

@@ -39,9 +39,6 @@ from loadtest.plugin.steering import RateWorkers
 from loadtest.report import capacity as capacity_report
 from loadtest.users.cable_user import AgentUser, ContactUser
 
-_events: Any = locust.events
-_events.init_command_line_parser.add_listener(add_capacity_options)
-
 NOTE = capacity_report.NOTE
 _POLL_S = 0.2
 _AHEAD_S = 2.0
@@ -349,6 +346,13 @@ class CapacityShape(LoadTestShape):
     """
 
     abstract = True
+
+    def __init_subclass__(cls, **how: Any) -> None:
+        """A locustfile that searches has the options of a search."""
+        super().__init_subclass__(**how)
+        events: Any = locust.events
+        if add_capacity_options not in events.init_command_line_parser._handlers:
+            events.init_command_line_parser.add_listener(add_capacity_options)
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Locust's

@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from loadtest.analysis.littles_law import LittlesLaw
     from loadtest.analysis.model import RunData
 
-__all__ = ["JSON_NAME", "NOTE", "build", "judge_step", "plan_as_dict", "read_answer", "read_steps", "terminal"]
+__all__ = [
+    "JSON_NAME",
+    "NOTE",
+    "build",
+    "is_search",
+    "judge_step",
+    "plan_as_dict",
+    "read_answer",
+    "read_steps",
+    "terminal",
+]
 
 NOTE = "step"
 """Kind of the notes that hold judged steps."""
@@ -54,6 +64,16 @@ def _steps_of(run: Run) -> tuple[SearchPlan, list[Step]]:
     notes = run.note_frame()
     steps = [Step.from_dict(data) for kind, data in zip(notes["kind"], notes["data"], strict=True) if kind == NOTE]
     return SearchPlan(**found), steps
+
+
+def is_search(folder: Path) -> bool:
+    """Whether a run's folder holds a capacity search.
+
+    Raises:
+        UsageError: it holds no run.
+    """
+    with open_run(folder) as run:
+        return isinstance(run.meta.get("search"), dict)
 
 
 def judge_step(folder: Path, span: Span, slo: Path | None) -> Step:

@@ -16,6 +16,7 @@ from loadtest.report.capacity_text import (
     level,
     littles_said,
     margins_table,
+    sizing_table,
     steps_table,
 )
 from loadtest.report.facts import Fact, population
@@ -24,7 +25,7 @@ from loadtest.report.model import Moment, Report, Section
 from loadtest.report.wording import count, milliseconds, number, plain, rate
 
 _WORD = {
-    "found": ("FOUND", "good", "✓", "An interval was found, and held."),
+    "found": ("FOUND", "good", "✓", "An interval was found."),
     "bound": ("NO LIMIT", "warn", "?", "All that was allowed was carried."),
     "least": ("FAIL", "bad", "✗", "The least load failed already."),
     "unconfirmed": ("NOT HELD", "warn", "?", "An interval was found, and did not hold for long."),
@@ -108,6 +109,14 @@ def _numbers(content: Values) -> list[Fact]:
 
 def _sections(content: Values) -> list[Section]:
     return [
+        Section(
+            "sizing",
+            "Sizing",
+            "What was carried, as a share of the capacity found.",
+            [],
+            [sizing_table(content)],
+            "There is no interval to be a share of.",
+        ),
         Section(
             "steps",
             "Steps",

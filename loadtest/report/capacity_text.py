@@ -17,6 +17,9 @@ from loadtest.report.wording import bytes_, count, milliseconds, number, percent
 Values = Mapping[str, Any]
 
 WIDTH = 98
+_NOTHING = 1e-9
+"""A share or a cost below this is none."""
+
 UNIT = {"agents": "agents", "contacts": "contacts", "emit-rate": "messages/s"}
 KINDS = {
     "up": "upwards",
@@ -148,7 +151,7 @@ def steps_table(content: Values) -> Table:
                 Cell(rate(figures.get("deliveries_per_s"))),
                 Cell(milliseconds(figures.get("p50_ms"))),
                 Cell(milliseconds(figures.get("p99_ms"))),
-                Cell(seconds(figures.get("ping_gap_p99_s"))),
+                Cell(seconds(figures.get("ping_gap_max_s"))),
                 Cell(percent(figures.get("target_cpu"))),
                 Cell(bytes_(figures.get("target_rss_bytes"))),
             ]
@@ -162,7 +165,7 @@ def steps_table(content: Values) -> Table:
         Column("deliveries", "Arrived a second, of all events but presence."),
         Column("p50", "message.created to agents, from the due time."),
         Column("p99 incl. lost"),
-        Column("ping gap p99"),
+        Column("ping gap", "The longest between two pings of a socket; clients give up after 6 s."),
         Column("target CPU", "Of one core, where it was watched."),
         Column("target RSS"),
     ]
@@ -208,6 +211,40 @@ def _step_at(content: Values, at: Any, outcome: str) -> Values | None:
     return None
 
 
+def sizing_table(content: Values) -> Table:
+    """The levels that passed, as shares of the capacity found; without an interval there is none to be a share of."""
+    low, high = number(content["last_pass"]), number(content["first_fail"])
+    rows = []
+    passed = [s for s in content["steps"] if s["outcome"] == "pass" and s["span"]["kind"] != "hysteresis"]
+    levels = {step["span"]["level"]: step for step in passed}
+    if low is not None and high is not None:
+        for at in sorted(levels):
+            figures = levels[at]["figures"]
+            rows.append(
+                [
+                    Cell(level(content, at)),
+                    Cell(f"{percent(at / high)} to {percent(min(at / low, 1.0))}"),
+                    Cell(count(_rounded(figures.get("agents")))),
+                    Cell(count(_rounded(figures.get("contacts")))),
+                    Cell(rate(figures.get("messages_per_s"))),
+                    Cell(rate(figures.get("deliveries_per_s"))),
+                    Cell(percent(figures.get("target_cpu"))),
+                ]
+            )
+    columns = [
+        Column("at", numeric=False),
+        Column("of the capacity", "Of the first failure, to of the last pass."),
+        Column("agents"),
+        Column("contacts"),
+        Column("messages"),
+        Column("deliveries"),
+        Column("target CPU", "Of one core, where it was watched."),
+    ]
+    axes = [UNIT[axis] for axis in UNIT if axis != content["axis"]]
+    note = f"Not varied in this search: {' and '.join(axes)}. Loads in between, and off this axis: `loadtest sizing`."
+    return Table("sizing", "Sizing", columns, rows, note)
+
+
 def fit_said(content: Values) -> list[str]:
     """What the Universal Scalability Law makes of the steps."""
     usl = content["usl"]
@@ -229,7 +266,12 @@ def fit_said(content: Values) -> list[str]:
 
 
 def _share(value: float, interval: Sequence[float]) -> str:
-    return f"{value:.3g} (95 %: {interval[0]:.3g} to {interval[1]:.3g})"
+    low, high = interval
+    return f"{_shown(value)} (95 %: {_shown(low)} to {_shown(high)})"
+
+
+def _shown(value: float) -> str:
+    return f"{value:.3g}" if value >= _NOTHING else "0"
 
 
 def costs_table(content: Values) -> Table:
@@ -325,7 +367,7 @@ def markdown(content: Values) -> str:
     target = (run.get("target") or {}).get("url") or wording.MISSING
     lines = [f"# Capacity of {plain(target)} by {content['axis']}", ""]
     lines += [plain(sentence) for sentence in finding(content)]
-    for table in (steps_table(content), margins_table(content), costs_table(content)):
+    for table in (sizing_table(content), steps_table(content), margins_table(content), costs_table(content)):
         if table.rows:
             lines += ["", f"## {table.caption}", "", *_grid(table)]
             lines += ["", table.note] if table.note else []

@@ -93,8 +93,8 @@ def _latency(content: Values, shown: list[Values]) -> ink.Picture:
             axes[0].plot([at], [half], color=ink.MUTED, marker="_", markersize=9, linestyle="none")
     axes[0].set_title("message.created from its due time: p99 with losses (p50 as a dash)")
     ink.log_ms_axis(axes[0], [*values, *(half for half in halves if half)])
-    gaps = _points(axes[1], content, shown, "ping_gap_p99_s")
-    axes[1].set_title("Longest gaps between pings, p99 (clients give up after 6 s)")
+    gaps = _points(axes[1], content, shown, "ping_gap_max_s")
+    axes[1].set_title("Longest gap between two pings of a socket (clients give up after 6 s)")
     ink.linear_axis(axes[1], [*gaps, 3.5], "gap [s]")
     for panel in axes:
         _load_axis(panel, content, shown, labelled=panel is axes[1])

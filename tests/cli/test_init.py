@@ -10,7 +10,7 @@ from loadtest.errors import UsageError
 from loadtest.target.profile import KEYS, read_profile
 from tests.plugin.locusts import ROOT
 
-SCRIPTS = ("agents.py", "contacts.py", "mixed.py", "presence.py")
+SCRIPTS = ("agents.py", "capacity.py", "contacts.py", "mixed.py", "presence.py")
 
 
 def names(folder):
@@ -27,7 +27,15 @@ def home(tmp_path):
 
 def test_it_writes_every_file(home):
     """The folder is made, with all files in it."""
-    assert {"agents.py", "contacts.py", "mixed.py", "presence.py", "slo.toml", "target.toml"} == names(home)
+    assert {
+        "agents.py",
+        "capacity.py",
+        "contacts.py",
+        "mixed.py",
+        "presence.py",
+        "slo.toml",
+        "target.toml",
+    } == names(home)
 
 
 def test_it_says_how_to_go_on(tmp_path, capsys):

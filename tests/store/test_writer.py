@@ -50,6 +50,32 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "reports" / "r1"
 
 
+def test_a_run_can_be_gone_on_with(folder: Path) -> None:
+    """A reopened run takes later windows of the series it knows; what was said of it stays."""
+    first, second = Batch(), Batch()
+    first.add(START_S, "delivery.expected", "message.created", "agent", value=10)
+    second.add(START_S, "delivery.expected", "message.created", "agent", value=5)
+    second.add(START_S + 60, "delivery.expected", "message.created", "agent", value=7)
+    second.add(START_S + 60, "delivery.lost", "message.created", "agent", value=1)
+    write(folder, first)
+    with RunWriter.reopen(folder, {**META, "run_id": "another", "more": 1}) as writer:
+        writer.write(second)
+    run = open_run(folder)
+
+    assert run.total("delivery.expected") == 22
+    assert run.total("delivery.lost") == 1
+    assert (run.meta["run_id"], run.meta["more"]) == (META["run_id"], 1)
+
+
+def test_what_is_no_run_cannot_be_gone_on_with(tmp_path: Path) -> None:
+    """An empty folder, or another file, is refused."""
+    with pytest.raises(UsageError):
+        RunWriter.reopen(tmp_path, META)
+    (tmp_path / schema.FILE_NAME).write_bytes(b"SQLite format 3\0" + bytes(200))
+    with pytest.raises(UsageError):
+        RunWriter.reopen(tmp_path, META)
+
+
 def test_the_file_alone_is_the_run(folder: Path) -> None:
     """A closed run is one file, with no neighbour and no write-ahead log."""
     write(folder, Batch(closings=[closing("m1")]))
