@@ -22,6 +22,8 @@ LOOPBACK_RATE = 500.0
 
 LEAST_RATE = 0.1
 _RECOMMENDED_S = 60.0
+_BOOKS_S = 3.0
+"""After a deadline: until a worker has handed its last books over, and they are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def add_capacity_options(parser: Any, **_: Any) -> None:
 
 def timing(options: Any) -> Timing:
     """How long the parts of a step take."""
-    return Timing(options.settle, options.hold, options.confirm, options.deadline + 5.0)
+    return Timing(options.settle, options.hold, options.confirm, options.deadline + _BOOKS_S)
 
 
 def search_plan(options: Any, host: str | None) -> SearchPlan:
