@@ -49,18 +49,21 @@ class LittlesLaw:
         return -self.allowed <= self.counted - self.expected <= self.hidden + self.allowed
 
 
-def littles_law(data: RunData, first: int, end: int) -> LittlesLaw | None:
+def littles_law(data: RunData, first: int, end: int, since: int | None = None) -> LittlesLaw | None:
     """Hold the law against a stretch of windows of a whole run.
 
     Args:
-        data: the run, from its first window on (what is under way is counted from there).
+        data: the run, with every window from the first one on (what is under way is counted from there).
         first: first window of the stretch.
         end: the one after its last.
+        since: count from this window on instead: where a run was broken off, what was under way then never arrives.
 
     Returns:
         Both sides; None where deliveries were lost or cut (they are under way for ever), or nothing was delivered.
     """
     counts = data.counts[(data.counts["name"] == EVENT) & (data.counts["window"] < end)]
+    if since is not None:
+        counts = counts[counts["window"] >= since]
     gone = counts[
         counts["metric"].isin([f"delivery.{kind}" for kind in ("lost", "cut_by_peer", "undetermined", "away")])
     ]

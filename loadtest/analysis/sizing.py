@@ -2,8 +2,9 @@
 
 The answer is a share of the capacity that the searches found, with its interval. It comes from one of two sources:
 
-*CPU*, where the target was watched: the cost model over all steps (:mod:`loadtest.analysis.cost_model`) tells the cores
-that the asked load uses, as a share of the cores in use at the highest level that kept its limits.
+*CPU*, where the target was watched and CPU was what it ran out of (half a core in use and more at the highest level
+that kept its limits): the cost model over all steps (:mod:`loadtest.analysis.cost_model`) tells the cores that the
+asked load uses, as a share of those. A target that waits for something else is not sized by its CPU.
 
 *The axes themselves* else: on each axis that was searched the asked value is a share of the interval [last pass, first
 fail] found there with the others held still; the fullest axis tells.
@@ -25,6 +26,9 @@ from loadtest.analysis.model import Interval
 
 SLACK = 0.02
 """By how much an asked value may differ from what was run to count as the same."""
+
+CPU_BOUND = 0.5
+"""Cores in use at the limit from which on CPU may be what limits: one event loop or GVL fills one core."""
 
 FIGURE: Mapping[Axis, str] = {"agents": "agents", "contacts": "contacts", "emit-rate": "messages_per_s"}
 """The figure of a step that says where it stood on an axis."""
@@ -187,7 +191,7 @@ def _by_cpu(
         "users": asked.agents + asked.contacts,
     }
     full = max(float(figures.get("target_cpu") or 0.0) for figures in passed)
-    if full <= 0:
+    if full < CPU_BOUND:
         return None
     value, (low, high) = model.predict(load)
     return value / full, (max(low, 0.0) / full, high / full), "cpu"

@@ -141,15 +141,22 @@ def build(folder: Path | str) -> dict[str, Any]:
 
 
 def _littles(data: RunData, steps: list[Step]) -> dict[int, LittlesLaw]:
-    """Little's law over the holds of the steps that kept their limits."""
+    """Little's law over the holds of the steps that kept their limits; counted anew each time the search went on."""
     from loadtest.analysis.littles_law import littles_law
 
     found = {}
+    zero_s = float(data.counts["window"].iloc[0] * data.window_s - data.counts["start_s"].iloc[0]) if steps else 0.0
+    starts = [
+        int((zero_s + at_s) // data.window_s)
+        for at_s, extra in zip(data.notes["at_s"], data.notes["data"], strict=True)
+        if extra.get("phase") == "ramp"
+    ]
     for step in steps:
         if step.outcome != "pass":
             continue
-        _, first, end = step.span.windows(data.window_s)
-        law = littles_law(data, first, end)
+        begin, first, end = step.span.windows(data.window_s)
+        since = max((start for start in starts if start <= begin), default=None)
+        law = littles_law(data, first, end, since)
         if law is not None:
             found[step.span.number] = law
     return found

@@ -17,8 +17,9 @@ def sizing_text(found: Sizing) -> str:
         return "\n".join([f"{load}: not told.", *(f"  {text}" for text in found.outside)])
     low, high = found.interval
     by = "CPU" if found.by == "cpu" else f"the {found.by} axis"
+    sure = "95 %: " if found.by == "cpu" else ""
     lines = [
-        f"{load}: at {percent(found.share)} of the capacity found (95 %: {percent(low)} to {percent(high)}), by {by}."
+        f"{load}: at {percent(found.share)} of the capacity found ({sure}{percent(low)} to {percent(high)}), by {by}."
     ]
     return "\n".join([*lines, *(f"  {note}" for note in found.notes)])
 

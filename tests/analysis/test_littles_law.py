@@ -54,6 +54,15 @@ def test_losses_leave_no_law():
     assert littles_law(queue(3, lost=2).build(), FIRST + 40, FIRST + 50) is None
 
 
+def test_a_run_that_was_broken_off_is_counted_anew():
+    """What was under way when it was broken off never arrives, and is no error of what came later."""
+    run = queue(3)
+    run.count(2, "delivery.received", 5_000, EVENT, "agent")  # of an earlier part, and never closed
+
+    assert not littles_law(run.build(), FIRST + 30, FIRST + 50).holds
+    assert littles_law(run.build(), FIRST + 30, FIRST + 50, since=FIRST + 4).holds
+
+
 def test_nothing_delivered_leaves_no_law():
     """A run without messages has nothing to check."""
     assert littles_law(RunBuilder(hold=30).build(), FIRST + 10, FIRST + 20) is None

@@ -68,7 +68,7 @@ def test_several_searches_cover_several_axes():
 def test_a_watched_target_is_sized_by_its_cpu():
     """With readings of CPU the model tells, as a share of what was used at the highest level that passed."""
     steps = [
-        step(n, level, out, kind=kind, cpu=0.05 + 0.002 * level * 10 / 10)
+        step(n, level, out, kind=kind, cpu=0.1 + 0.02 * level)
         for n, (level, out, kind) in enumerate(
             [
                 (10.0, "pass", "up"),
@@ -86,7 +86,12 @@ def test_a_watched_target_is_sized_by_its_cpu():
     told = size(Asked(100, 50, 17.0), [answer(PLAN, steps, meta=meta())])
 
     assert told.by == "cpu"
-    assert told.share == pytest.approx((0.05 + 0.002 * 17) / (0.05 + 0.002 * 34), rel=0.02)
+    assert told.share == pytest.approx((0.1 + 0.02 * 17) / (0.1 + 0.02 * 34), rel=0.02)
+
+
+def test_a_target_that_waits_is_not_sized_by_its_cpu():
+    """With a tenth of a core in use at its limit, something else is what it ran out of."""
+    assert size(Asked(100, 50, 17.5), [by_rate(cpu=0.1)]).by == "emit-rate"
 
 
 def test_without_a_limit_there_is_no_share():
