@@ -33,7 +33,12 @@ def test_the_limit_is_what_the_fault_makes_it(tmp_path):
 
 @pytest.mark.parametrize(
     ("intervals", "near"),
-    [([(40, 44), (45, 50), (42, 46)], True), ([(40, 44), (55, 60), (42, 46)], False), ([(40, 44), (None, 9)], False)],
+    [
+        ([(40, 44), (45, 50), (42, 46)], True),
+        ([(40, 44), (55, 60), (42, 46)], False),
+        ([(40, 44), (None, 9)], False),
+        ([(40, 80), (40, 80)], False),
+    ],
 )
 def test_repeats_lie_within_a_quarter(intervals, near):
     """By the geometric middles of the intervals; a search without one is no repeat."""
