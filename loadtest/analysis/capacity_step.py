@@ -18,6 +18,7 @@ import pandas as pd
 
 from loadtest.analysis.capacity_search import Kind, Outcome, Trial
 from loadtest.analysis.judging import against
+from loadtest.analysis.limits import limit_warnings
 from loadtest.analysis.model import Check, Result, RunData, Summary
 from loadtest.analysis.series import Series
 from loadtest.analysis.slo import Slo
@@ -34,7 +35,10 @@ LATENCY_DRIFT = 0.5
 """The same of the median latency, which is noisier, and doubles again and again where a queue grows."""
 
 MAX_DROPPED_SHARE = 0.05
-"""More of the plan dropped than this, and the step was not at its level."""
+"""More of the plan dropped than this, and the step was not at its level; by the target's doing, it has failed."""
+
+HELD_UP = "too_many_in_flight"
+"""Why an action is dropped while the target holds all REST connections: its doing, not the generator's."""
 
 MESSAGE = "message.created"
 PRESENCE = "presence.update"
@@ -260,9 +264,14 @@ def judge(data: RunData, span: Span, slo: Slo | None = None) -> Step:
     parts = [_part([margin.parts[n] for margin in margins]) for n in range(PARTS)]
     fails = parts.count("FAIL")
     broken = _broken(margins)
-    if fails * 2 > PARTS or span.missing:
-        why = [*_missing(span), *(f"{margin.name}: {_shown(margin)}" for margin in broken)]
-        areas = ["connects"] * bool(span.missing) + [area(margin.name) for margin in broken]
+    leaked = any(margin.name.startswith("leaks") for margin in broken)  # one is one too many
+    held_up = (found.get("held_up_share") or 0.0) > MAX_DROPPED_SHARE
+    if fails * 2 > PARTS or span.missing or leaked or held_up:
+        limited = _rate_limit(summary)
+        why = [*limited, *_missing(span), *(f"{margin.name}: {_shown(margin)}" for margin in broken)]
+        why += ["the target held all REST connections, so that messages could not be sent"] * held_up
+        areas = ["rate limit"] * bool(limited) + ["connects"] * bool(span.missing) + ["leaks"] * leaked
+        areas += [area(margin.name) for margin in broken] + ["REST"] * held_up
         return Step(span, "fail", fails in (0, PARTS), tuple(dict.fromkeys(areas)), tuple(why), margins, None, found)
     restless = _restless(whole, series, range(held, end))
     dropped = found.get("dropped_share") or 0.0
@@ -356,6 +365,11 @@ def _missing(span: Span) -> list[str]:
     return [f"{span.missing:,} users were not subscribed in time"] if span.missing else []
 
 
+def _rate_limit(summary: Summary) -> list[str]:
+    """What a rate limit of the target refused: then its rule was met, and not its capacity."""
+    return [text for text in limit_warnings(summary.sections) if "HTTP 429" in text]
+
+
 def area(name: str) -> str:
     """What a limit is about: latency, loss, ping gap, presence, connects, ..."""
     return next((said for start, said in _AREAS if name.startswith(start)), name)
@@ -415,7 +429,8 @@ def figures(data: RunData, summary: Summary, series: Series, held: range) -> dic
 
     sections = summary.sections
     agents, contacts = (_connected(data, role) for role in ("agent", "contact"))
-    dropped = series.total("generator.dropped", windows) or 0.0
+    held_up = series.total("generator.dropped", windows, name=HELD_UP) or 0.0
+    dropped = (series.total("generator.dropped", windows) or 0.0) - held_up
     emitted = sum(
         rate("delivery.emitted", name=n) for _, n, _ in series.count_keys("delivery.emitted") if n != PRESENCE
     )
@@ -440,6 +455,7 @@ def figures(data: RunData, summary: Summary, series: Series, held: range) -> dic
         "ping_gap_p99_s": cable["ping_gap_p99_s"],
         "ping_gap_max_s": cable["ping_gap_max_s"],
         "dropped_share": dropped / (dropped + emitted * seconds) if dropped or emitted else 0.0,
+        "held_up_share": held_up / (held_up + emitted * seconds) if held_up or emitted else 0.0,
         "target_cpu": _mean(data, "target.cpu_share"),
         "target_rss_bytes": _highest(data, "target.rss_bytes"),
         "generator_cpu": _highest(data, "generator.cpu_share"),

@@ -35,6 +35,7 @@ from loadtest.distributed.conductor import Conductor, warn
 from loadtest.distributed.keeper import RunKeeper
 from loadtest.errors import GeneratorError, UsageError
 from loadtest.plugin.capacity_options import Load, Timing, add_capacity_options, load_at, search_plan, timing, turns_of
+from loadtest.plugin.preparation import pool_size
 from loadtest.plugin.steering import RateWorkers
 from loadtest.report import capacity as capacity_report
 from loadtest.users.cable_user import AgentUser, ContactUser
@@ -116,8 +117,6 @@ class CapacitySearch:
         first = load_at(plan, self._given, following.level if isinstance(following, NextStep) else plan.start)
         options.emit_rate = first.emit_rate
         if plan.axis == "emit-rate" and options.rest_pool is None:
-            from loadtest.plugin.preparation import pool_size
-
             options.rest_pool = pool_size(plan.bound, options.rest_timeout)
         self.turns, self.initial_users, self.wanted = turns_of(plan, most), first.users, first
         self._rate = first.emit_rate

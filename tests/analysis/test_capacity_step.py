@@ -92,6 +92,18 @@ def test_users_that_do_not_come_are_a_failure_of_connects():
     assert (found.outcome, found.failed[0]) == ("fail", "connects")
 
 
+def test_a_rate_limit_is_told_as_one():
+    """A step that failed because the target answered 429 met its rule, and not its capacity."""
+    run = SearchRun().talk(range(5, 95), ms=900.0)
+    for window in range(30, 60):
+        run.run.count(window, "rest.error", 4, "contact.send_message", "429")
+
+    found = judge(run.build(), span(20, 30, 60), SLO)
+
+    assert (found.outcome, found.failed[0]) == ("fail", "rate limit")
+    assert "not its capacity" in found.why[0]
+
+
 def test_a_plan_that_was_dropped_is_not_that_level():
     """Where the generator had nobody to speak, the step was not at its level."""
     run = SearchRun().talk(range(5, 95))
@@ -102,6 +114,27 @@ def test_a_plan_that_was_dropped_is_not_that_level():
 
     assert found.outcome == "invalid"
     assert "--contacts" in found.why[0]
+
+
+def test_a_plan_that_the_target_held_up_is_its_failure():
+    """Where it held all REST connections, messages that could not be sent are no fault of the generator."""
+    run = SearchRun().talk(range(5, 95))
+    for window in range(30, 60):
+        run.run.count(window, "generator.dropped", 3, "too_many_in_flight")
+
+    found = judge(run.build(), span(20, 30, 60), SLO)
+
+    assert (found.outcome, found.failed) == ("fail", ("REST",))
+
+
+def test_one_leak_is_one_too_many():
+    """A leak in a single window of the hold fails the step, though two others had none."""
+    run = SearchRun().talk(range(5, 95))
+    run.run.count(35, "delivery.leaked", 1, "message.created", "contact")
+
+    found = judge(run.build(), span(20, 30, 60), SLO)
+
+    assert (found.outcome, found.failed[0]) == ("fail", "leaks")
 
 
 def test_too_few_samples_are_told_as_such():
