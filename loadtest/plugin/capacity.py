@@ -223,12 +223,11 @@ class CapacitySearch:
             hold_s *= following.longer
             self._abort.wait(timeout=hold_s + self._options.window)  # what is held are whole windows
         ended_us = self._now_us()
-        aborted = self._abort_reason if self._abort.is_set() else ""
+        aborted = self._abort_reason if self._abort.wait(timeout=self._timing.books_s) else ""
+        self._in_step = False
         if aborted:
             self._ask(self._lowest())
-        else:
             gevent.sleep(self._timing.books_s)
-        self._in_step = False
         self._abort.clear()
         return Span(
             len(self._steps) + 1, following.kind, following.level, began_us, held_us, ended_us, aborted, missing
