@@ -16,16 +16,19 @@ from loadtest.cli import (
     asyncapi,
     baseline,
     calibrate,
+    capacity,
     compare,
     events,
     export,
     init,
+    judge_step,
     options,
     presence_sweep,
     probe,
     provision,
     report,
     serve,
+    sizing,
     soak,
 )
 from loadtest.errors import LoadtestError, UsageError
@@ -55,11 +58,14 @@ def build_parser() -> argparse.ArgumentParser:
         compare,
         baseline,
         calibrate,
+        capacity,
+        sizing,
         presence_sweep,
         init,
         options,
         events,
         asyncapi,
+        judge_step,
     ):
         verb.add_parser(verbs)
     return parser

@@ -12,6 +12,7 @@ from loadtest.errors import UsageError
 #: name in the package -> name in the user's folder
 FILES = {
     "agents.py.txt": "agents.py",
+    "capacity.py.txt": "capacity.py",
     "contacts.py.txt": "contacts.py",
     "mixed.py.txt": "mixed.py",
     "presence.py.txt": "presence.py",

@@ -77,7 +77,7 @@ def add_parser(verbs: Any) -> None:
         type=Path,
         nargs="+",
         metavar="JOURNAL",
-        help="take back what these journals list: those of provision, and reports/RUN/journal.jsonl of runs",
+        help="take back what these journals list: those of provision, and reports/RUN/journal*.jsonl of runs",
     )
     add(
         "--wait-online",

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.analysis import load_slo
-from loadtest.report import build, terminal
+from loadtest.errors import UsageError
+from loadtest.report import build, capacity, terminal
 
 
 def add_parser(verbs: Any) -> None:
@@ -26,8 +27,23 @@ def add_parser(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Build the report and print its summary."""
+    if capacity.is_search(options.run_folder):
+        return _capacity(options)
     slo = load_slo(options.slo) if options.slo else None
     summary = build(options.run_folder, slo).as_dict()
     print(terminal(summary, options.run_folder))
     code: int = summary["verdict"]["exit_code"]
     return code if options.check else 0
+
+
+def _capacity(options: argparse.Namespace) -> int:
+    """Make the pages of a capacity search, whose steps were judged by the limits of their time."""
+    if options.slo:
+        raise UsageError(
+            "the steps of a search were judged when they were made",
+            where=f"--slo {options.slo}",
+            remedy="Leave it out, or search again with these limits",
+        )
+    answer = capacity.build(options.run_folder)
+    print(capacity.terminal(answer, options.run_folder))
+    return int(answer["exit_code"]) if options.check else 0

@@ -8,6 +8,7 @@ is found by it (:mod:`loadtest.target.unsettled`).
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,13 @@ class Creations:
         UsageError: the journal cannot be written.
     """
 
-    def __init__(self, folder: Path, begin: Begin | None, *, resume: bool = False) -> None:
-        self._journal = None
-        if begin is not None:
-            there = resume and (folder / FILE).exists()
-            self._journal = Journal.open(folder / FILE) if there else Journal.create(folder / FILE, begin)
+    def __init__(self, folder: Path, begin: Begin | None) -> None:
+        path = folder / FILE
+        for again in count(2):  # a run that is gone on with has a journal for each time
+            if not path.exists():
+                break
+            path = folder / f"journal-{again}.jsonl"
+        self._journal = None if begin is None else Journal.create(path, begin)
         self._pending: list[Made] = []
 
     def take_out(self, batch: Batch) -> None:

@@ -79,7 +79,7 @@ class RunKeeper:
             self._writer: RunWriter = self._in_thread(
                 lambda: _gone_on(folder, meta) if resume else RunWriter.create(folder, meta)
             )
-            self._creations: Creations = self._in_thread(lambda: Creations(folder, journal, resume=resume))
+            self._creations: Creations = self._in_thread(lambda: Creations(folder, journal))
         except BaseException:
             self._pool.kill()
             raise

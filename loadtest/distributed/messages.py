@@ -8,6 +8,7 @@ since all of them share one socket with Locust's heartbeats.
     worker → master   cable_announce  emissions of this worker
     master → worker   cable_announce  other workers' emissions
     master → worker   cable_hold      the ramp is over: emit from now on
+    master → worker   cable_rate      emit at another rate, from a moment of the plan on
     master → worker   cable_drain     emit no more, close the books
     worker → master   cable_drained   all books closed and sent
     worker → master   cable_failed    this worker cannot take part, and why
@@ -30,6 +31,7 @@ SETUP = "cable_setup"
 BATCH = "cable_batch"
 ANNOUNCE = "cable_announce"
 HOLD = "cable_hold"
+RATE = "cable_rate"
 DRAIN = "cable_drain"
 DRAINED = "cable_drained"
 CLOCK = "cable_clock"

@@ -10,8 +10,15 @@ from loadtest.errors import UsageError
 NAME = "users.py"
 
 
-def write_locustfile(folder: Path) -> Path:
+SEARCH = "search.py"
+
+
+def write_locustfile(folder: Path, name: str = NAME) -> Path:
     """Put the locustfile into a folder, which is made where it does not exist.
+
+    Args:
+        folder: where.
+        name: :data:`NAME`, or :data:`SEARCH` for the one of capacity searches.
 
     Returns:
         Its path.
@@ -19,8 +26,8 @@ def write_locustfile(folder: Path) -> Path:
     Raises:
         UsageError: the folder cannot be written.
     """
-    text = resources.files("loadtest.drive").joinpath(f"{NAME}.txt").read_text(encoding="utf-8")
-    path = folder / NAME
+    text = resources.files("loadtest.drive").joinpath(f"{name}.txt").read_text(encoding="utf-8")
+    path = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -93,6 +93,7 @@ def run(
     grace_s: float = GRACE_S,
     on_tick: Ticker | None = None,
     stop: threading.Event | None = None,
+    resumes: bool = False,
 ) -> RunOutcome:
     """Run a locustfile headless to its end.
 
@@ -108,6 +109,7 @@ def run(
         on_tick: called several times a second with the seconds since the start.
         stop: ends the run when it is set, as an interruption of this process does; for runs in threads, which no signal
             reaches.
+        resumes: the folder is there, and the run goes on in it.
 
     Returns:
         What became of it. A run that was refused or failed is an outcome as well, not an exception.
@@ -120,10 +122,12 @@ def run(
     """
     folder = folder.absolute()
     stdout, stderr = (folder.with_name(f"{folder.name}.{suffix}") for suffix in ("out", "err"))
-    _make_room(folder)
+    if not resumes:
+        _make_room(folder)
+    mode = "ab" if resumes else "wb"
     argv = command(locustfile.absolute(), folder, options, workers=workers)
     started_s = time.monotonic()
-    with told_to_end(), stdout.open("wb") as out, stderr.open("wb") as err:
+    with told_to_end(), stdout.open(mode) as out, stderr.open(mode) as err:
         try:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter, and options of the caller
                 argv,

@@ -5,6 +5,7 @@ from loadtest.plan.exchange import Act, Kind, Step, Talk
 from loadtest.plan.load_profile import LoadProfile, window_s
 from loadtest.plan.mix import ACTS, Mix
 from loadtest.plan.pacer import Pacer, stratified_phase, uniform
+from loadtest.plan.paces import Paces
 from loadtest.plan.scenario import Scenario
 from loadtest.plan.turnstile import Turnstile
 from loadtest.plan.visits import Visits
@@ -17,6 +18,7 @@ __all__ = [
     "LoadProfile",
     "Mix",
     "Pacer",
+    "Paces",
     "Scenario",
     "Step",
     "Talk",

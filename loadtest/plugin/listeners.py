@@ -88,6 +88,7 @@ def on_init(environment: Any, **_: Any) -> None:
         runner.register_message(messages.SETUP, on_setup)
         runner.register_message(messages.ANNOUNCE, on_announced)
         runner.register_message(messages.HOLD, on_hold)
+        runner.register_message(messages.RATE, on_rate)
         runner.register_message(messages.DRAIN, on_drain, concurrent=True)
         runner.register_message(messages.CLOCK, on_clock_answer)
         run.prober = Prober(lambda data: runner.send_message(messages.CLOCK, data))
@@ -136,7 +137,7 @@ def on_spawning_complete(user_count: int, **_: Any) -> None:
         return
     if run.fleet is not None:
         run.fleet.settle()
-    if run.conductor is not None:
+    if run.conductor is not None and (run.steering is None or run.steering.is_first_load(user_count)):
         run.conductor.spawning_complete()
 
 
@@ -234,6 +235,13 @@ def on_hold(environment: Any, msg: Any, **_: Any) -> None:
     run.is_holding = True
     if run.fleet is not None:
         run.fleet.begin_hold()
+
+
+def on_rate(environment: Any, msg: Any, **_: Any) -> None:
+    """Master to worker: emit at another rate."""
+    fleet: Fleet | None = environment.cable_run.fleet
+    if fleet is not None:
+        fleet.change_rate(msg.data["at_s"], msg.data["emit_rate"])
 
 
 def on_drain(environment: Any, msg: Any, **_: Any) -> None:

@@ -117,6 +117,9 @@ def without_secrets(host: str) -> str:
 def check_report_dir(options: Any) -> None:
     """Make sure, before anything is started, that a run's folder can be made and is a new one.
 
+    Args:
+        options: Locust's parsed options.
+
     Raises:
         UsageError: nothing can be written to ``--report-dir``, or ``--run-id`` exists in it.
     """

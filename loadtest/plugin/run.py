@@ -34,6 +34,7 @@ from loadtest.plugin import host_limits, preparation, resuming, setups
 from loadtest.plugin.description import describe
 from loadtest.plugin.intentions import check_rate_limits, intentions
 from loadtest.plugin.profiles import apply_profile
+from loadtest.plugin.steering import steering_of
 from loadtest.plugin.workers import LocalWorkers, RemoteWorkers
 from loadtest.refserver.child import ServerChild, start_child
 from loadtest.report import build, terminal
@@ -75,6 +76,7 @@ class Run:
         answerer: answers workers that measure theirs, in the master.
         at_close: called once, when everything is ended.
         progress: how the run stands, in its owner.
+        steering: leads the load while the run goes on, where something does.
     """
 
     def __init__(self, environment: Any) -> None:
@@ -92,6 +94,7 @@ class Run:
         self.is_testing = self.is_holding = False
         self.prober: Prober | None = None
         self.answerer = Answerer()
+        self.steering = steering_of(environment)
         self._child: ServerChild | None = None
         self._watch: TargetWatch | None = None
         self._watching: Watching | None = None
@@ -123,6 +126,8 @@ class Run:
         profile = self._profile = apply_profile(options)
         if profile is not None:
             environment.host = options.host
+        if self.steering is not None:
+            self.steering.plan(options, environment.host)
         agents, contacts = preparation.planned_population(options, environment.user_classes)
         preparation.apply_brakes(options, agents + contacts, environment.host)
         self._resumed = resuming.read(options.resume, options.run_id)
@@ -198,15 +203,17 @@ class Run:
         distributed = isinstance(runner, MasterRunner)
         meta = self._meta(run_id, stamp, len(runner.clients.all) if distributed else 1)
         folder = resumed.folder if resumed else Path(options.report_dir) / run_id
-        if resumed is not None:
+        steering = self.steering
+        if resumed is not None and steering is None:
             resuming.check(resumed, meta)
         keeper = self.keeper = RunKeeper(
             folder, meta, self.settings.window_s, warn, self._journal(tag), resume=resumed is not None
         )
         if distributed:
-            workers = self.workers = RemoteWorkers(runner, keeper, self._planned_users)
+            first_users = self._planned_users if steering is None else steering.initial_users
+            workers = self.workers = RemoteWorkers(runner, keeper, first_users)
             workers.await_clocks(self.answerer.measured)
-            workers.deal(self._setup)
+            workers.deal(self._setup, () if steering is None else steering.turns)
         else:
             ensemble = Ensemble.alone(len(self._directory.contacts))
             fleet = self.start_fleet(self.environment.host, self._directory, ensemble, worker="local")
@@ -221,12 +228,14 @@ class Run:
         self.conductor = Conductor(keeper, self.workers, patience, self._give_up, at_plans_end)
         self.conductor.start()
         self._tell_progress(self.conductor)
+        if steering is not None:
+            steering.begin(keeper, self.conductor, self.workers)
         if self._child is not None:
             self._watch = TargetWatch(self._child, keeper, self._target_died)
             self._watch.start()
         embedded = None if self._child is None else self._child.pid
         sources = open_sources(options.watch, self.environment.host, options.ca_file, embedded)
-        self._watching = Watching(sources, keeper, options.window)
+        self._watching = Watching(sources, keeper, self.settings.window_s)
         self._watching.start()
 
     def _tell_progress(self, conductor: Conductor) -> None:
@@ -296,6 +305,9 @@ class Run:
         reason = None if self._guard is None else self._guard.take(batch, time.monotonic_ns())
         if reason is None or self.conductor is None or self.keeper is None:
             return
+        if self.steering is not None and self.steering.takes_over(reason):
+            self._guard = AbortGuard()
+            return
         self.conductor.hurry(_LET_GO_S)
         self.keeper.set_meta(aborted=reason)
         self._stop_early("abort", f"stopping: {reason}")
@@ -364,6 +376,8 @@ class Run:
         if self._teller is not None:
             self._teller.kill()
             self._teller = None
+        if self.steering is not None:
+            self.steering.stop()
         if self._watch is not None:
             self._watch.stop()
             self._watch = None
@@ -395,6 +409,8 @@ class Run:
         ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         keeper.set_meta(ended_at=ended, interrupted=self._interrupted)
         keeper.close()
+        if self.steering is not None:
+            return self.steering.report(keeper.folder)
         summary = build(keeper.folder, load_slo(self.options.slo) if self.options.slo else None).as_dict()
         sys.stdout.write("\n" + terminal(summary, keeper.folder) + "\n")
         sys.stdout.flush()
@@ -422,7 +438,7 @@ class Run:
         self.at_close()
 
     def _meta(self, run_id: str, started: datetime.datetime, workers: int) -> dict[str, Any]:
-        return describe(
+        described = describe(
             self.options,
             self.settings,
             self._directory,
@@ -433,3 +449,4 @@ class Run:
             workers=workers,
             locustfile=self.environment.locustfile,
         )
+        return described if self.steering is None else {**described, **self.steering.describe()}

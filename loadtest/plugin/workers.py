@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import gevent
 from locust.runners import MasterRunner
 
 from loadtest.clock import NS_PER_S, NS_PER_US
+from loadtest.directory import Role
 from loadtest.distributed import messages
 from loadtest.distributed.conductor import warn
 from loadtest.distributed.keeper import RunKeeper
 from loadtest.metrics import Batch, Note
-from loadtest.users.dispatch import quotas
+from loadtest.users.dispatch import quotas, quotas_in_turn
 from loadtest.users.fleet import Fleet
 
 _FAREWELL_S = 3.0
@@ -41,6 +42,10 @@ class LocalWorkers:
     def begin_hold(self) -> None:
         """Emit from now on."""
         self._fleet.begin_hold()
+
+    def change_rate(self, at_s: float, emit_rate: float) -> None:
+        """Emit at another rate from a moment of the plan on, seconds from the hold's beginning."""
+        self._fleet.change_rate(at_s, emit_rate)
 
     def end_hold(self, limit_s: float | None = None) -> None:
         """Emit no more; with a limit, connect nobody any more either."""
@@ -112,14 +117,20 @@ class RemoteWorkers:
         names = ", ".join(sorted(waiting))
         self._keeper.note("error", f"The clocks of some workers could not be measured in {_CLOCKS_S:g} s: {names}")
 
-    def deal(self, setup: Callable[[int, list[tuple[int, int]]], Iterable[dict[str, Any]]]) -> None:
+    def deal(
+        self,
+        setup: Callable[[int, list[tuple[int, int]]], Iterable[dict[str, Any]]],
+        turns: Sequence[tuple[Role, int]] = (),
+    ) -> None:
         """Send every worker its setup, ahead of Locust's spawn message.
 
         Args:
             setup: makes the messages for a worker out of its number and all workers' quotas of agents and contacts.
+            turns: one role after the other with its number of users, where they are not started side by side.
         """
         runner = self._runner
-        shares = quotas(runner.clients.ready, runner.user_classes, self._planned_users)
+        nodes, kinds = runner.clients.ready, runner.user_classes
+        shares = quotas_in_turn(nodes, kinds, turns) if turns else quotas(nodes, kinds, self._planned_users)
         self._members = list(shares)
         numbers = [(share["agent"], share["contact"]) for share in shares.values()]
         for number, client_id in enumerate(self._members):
@@ -215,6 +226,10 @@ class RemoteWorkers:
     def begin_hold(self) -> None:
         """Tell all workers to emit."""
         self._tell(messages.HOLD)
+
+    def change_rate(self, at_s: float, emit_rate: float) -> None:
+        """Tell all workers to emit at another rate from a moment of the plan on."""
+        self._tell(messages.RATE, {"at_s": at_s, "emit_rate": emit_rate})
 
     def end_hold(self, limit_s: float | None = None) -> None:
         """Tell all workers to drain; with a limit, within so many seconds and without connecting anybody."""

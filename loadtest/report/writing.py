@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from loadtest.analysis.model import RunData, Summary
@@ -60,6 +61,15 @@ def write(folder: Path, data: RunData, summary: Summary) -> None:
     for picture in pictures.values():
         files[f"figures/{picture.name}.svg"] = picture.light
         files[f"figures/{picture.name}.dark.svg"] = picture.dark
+    write_files(folder, files)
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write files of a report, by their names in its folder; each appears whole or not at all.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
     try:
         (folder / "figures").mkdir(exist_ok=True)
         for name, text in files.items():

@@ -128,12 +128,21 @@ class Run:
         ended = starts.get("drain", starts.get("end", last))
         return Phases(hold_first, hold_first if ended is None else max(hold_first, ended), first, last, gaps)
 
-    def hist_frame(self, metrics: Collection[str] | None = None, *, coarsen: int = 1) -> pd.DataFrame:
+    def hist_frame(
+        self,
+        metrics: Collection[str] | None = None,
+        *,
+        coarsen: int = 1,
+        first: int | None = None,
+        last: int | None = None,
+    ) -> pd.DataFrame:
         """Latency histograms, one row a key, by metric, name, role and window.
 
         Args:
             metrics: read only these; None reads all.
             coarsen: merge this many windows into one row, within a phase.
+            first: oldest window; None takes all before.
+            last: newest window, included; None takes all after.
 
         Returns:
             Columns window, start_s (since the run's start), phase, metric, name, role, hist (:class:`Histogram`).
@@ -142,7 +151,7 @@ class Run:
         with self._reading() as connection:
             phases, started_s = self.phases(), self.started_s
             for series in self._series(connection, metrics):
-                windows, hists = self._hists(connection, series, phases, _positive(coarsen))
+                windows, hists = self._hists(connection, series, phases, _positive(coarsen), _bounds(first, last))
                 columns["window"] += windows
                 columns["hist"] += hists
                 for name, text in (("metric", series.metric), ("name", series.name), ("role", series.role)):
@@ -150,12 +159,21 @@ class Run:
         self._place(columns, phases, started_s)
         return _frame(columns, {**_KEYED, "hist": "object"})
 
-    def count_frame(self, metrics: Collection[str] | None = None, *, coarsen: int = 1) -> pd.DataFrame:
+    def count_frame(
+        self,
+        metrics: Collection[str] | None = None,
+        *,
+        coarsen: int = 1,
+        first: int | None = None,
+        last: int | None = None,
+    ) -> pd.DataFrame:
         """Counts, one row a key, by metric, name, role and window.
 
         Args:
             metrics: read only these; None reads all.
             coarsen: add this many windows up into one row, within a phase.
+            first: oldest window; None takes all before.
+            last: newest window, included; None takes all after.
 
         Returns:
             Columns window, start_s (since the run's start), phase, metric, name, role, value (float64).
@@ -165,7 +183,8 @@ class Run:
             phases, started_s = self.phases(), self.started_s
             for series in self._series(connection, metrics):
                 rows: Iterable[tuple[int, int | float]] = connection.execute(
-                    "SELECT window, value FROM count WHERE series = ? ORDER BY window", (series.id,)
+                    "SELECT window, value FROM count WHERE series = ? AND window BETWEEN ? AND ? ORDER BY window",
+                    (series.id, *_bounds(first, last)),
                 )
                 if _positive(coarsen) > 1:
                     steps = groupby(rows, key=lambda row: phases.label(row[0], coarsen))
@@ -197,8 +216,12 @@ class Run:
         columns["data"] = [json.loads(data) for data in columns["data"]]
         return _frame(columns, {"at_s": "float64", "kind": "object", "text": "object", "data": "object"})
 
-    def closing_frame(self) -> pd.DataFrame:
+    def closing_frame(self, *, first: int | None = None, last: int | None = None) -> pd.DataFrame:
         """Emissions by due time, one row for each mark, due time, event, role and worker, corrections added up.
+
+        Args:
+            first: oldest window that an emission was due in; None takes all before.
+            last: newest one, included; None takes all after.
 
         A mark is one emission's, a subject in its place (events without text) recurs: the due time tells which.
 
@@ -208,8 +231,13 @@ class Run:
             and ``last_us`` the largest; missing microseconds are NaN.
         """
         with self._reading() as connection:
-            query = f"SELECT {', '.join(CLOSING_FIELDS)} FROM closing ORDER BY due_us, id"  # noqa: S608 - names from here
-            rows = connection.execute(query).fetchall()
+            low, high = _bounds(first, last)
+            window_us = round(self.window_s * _US_PER_S)
+            query = (
+                f"SELECT {', '.join(CLOSING_FIELDS)} FROM closing "  # noqa: S608 - names from here
+                f"WHERE due_us / {window_us} BETWEEN ? AND ? ORDER BY due_us, id"
+            )
+            rows = connection.execute(query, (low, high)).fetchall()
             started_s = self.started_s
             share = self.closing_share
         if share < 1.0:  # a writer thins out in slices
@@ -330,10 +358,11 @@ class Run:
         ]
 
     def _hists(
-        self, connection: sqlite3.Connection, series: _Series, phases: Phases, coarsen: int
+        self, connection: sqlite3.Connection, series: _Series, phases: Phases, coarsen: int, bounds: tuple[int, int]
     ) -> tuple[list[int], list[Histogram]]:
         rows: Iterator[tuple[int, bytes]] = connection.execute(
-            "SELECT window, data FROM hist WHERE series = ? ORDER BY window", (series.id,)
+            "SELECT window, data FROM hist WHERE series = ? AND window BETWEEN ? AND ? ORDER BY window",
+            (series.id, *bounds),
         )
         windows: list[int] = []
 

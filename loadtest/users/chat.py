@@ -7,8 +7,9 @@ dropped and counted, since to delay it would close the loop.
 from __future__ import annotations
 
 import heapq
+import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from gevent.pool import Pool
 from loadtest.api import Call
 from loadtest.clock import NS_PER_S
 from loadtest.directory import Agent, Contact, Role
-from loadtest.plan import ACTS, Act, Mix, Pacer, Step, Talk, uniform
+from loadtest.plan import ACTS, Act, Mix, Pacer, Paces, Step, Talk, uniform
 from loadtest.rest import Reply
 from loadtest.users.acts import Acts, Crew, outcome
 from loadtest.users.ensemble import Answerers, Ensemble
@@ -63,7 +64,7 @@ class Chat:
         ensemble: Ensemble | None = None,
     ) -> None:
         self._fleet = fleet
-        self._pacer = pacer
+        self._paces = Paces(pacer)
         self._talk = talk
         self._ensemble = ensemble or Ensemble.alone(len(fleet.collector.people.contacts))
         self._answerers = Answerers(fleet.collector.people, self._ensemble)
@@ -183,6 +184,10 @@ class Chat:
         """Begin the plan at ``at_ns``."""
         self._loop = gevent.spawn(self._run, at_ns)
 
+    def change_rate(self, at_s: float, rate_per_s: float) -> None:
+        """Go on with so many exchanges a second, from a moment of the plan on; see :meth:`Paces.change`."""
+        self._paces.change(at_s, rate_per_s)
+
     def stop(self) -> None:
         """Take up no more actions; those under way go on."""
         self._stopping.set()
@@ -202,35 +207,29 @@ class Chat:
         clock, seed = self._fleet.clock, self._fleet.settings.seed
         queue: list[tuple[int, int, Step, int]] = []  # due, order, step, slot
         order = count()
-        arrivals = self._arrivals(seed)
-        upcoming = next(arrivals, None)
+        ensemble, paces = self._ensemble, self._paces
+        alone = bool(ensemble.contacts and not ensemble.places)  # no contact of the fleet is simulated here
         while not self._stopping.is_set():
-            now_ns = clock.now_ns()
-            while upcoming is not None and at_ns + round(upcoming[1] * NS_PER_S) <= now_ns + NS_PER_S:
-                slot, due_s = upcoming
+            for slot, due_s in paces.upto((clock.now_ns() - at_ns) / NS_PER_S + 1.0):
+                if alone or ensemble.contact_of(seed, slot) is None:
+                    continue  # it is another process's
                 talk = self._talk.steps(slot)
                 answer_s = max(step.due_s for step in talk if step.kind == "message")
                 for step in (*talk, *self._mix.steps(slot, answer_s)):
                     due_ns = at_ns + round((due_s + step.due_s) * NS_PER_S)
                     heapq.heappush(queue, (due_ns, next(order), step, slot))
-                upcoming = next(arrivals, None)
             while queue and queue[0][0] <= clock.now_ns():
                 due_ns, _, step, slot = heapq.heappop(queue)
                 self._take_up(step, slot, due_ns)
-            if upcoming is None and not queue:
+            upcoming_s = paces.next_due_s
+            if (alone or upcoming_s == math.inf) and not queue:
                 self._played_out = True
                 return
             next_ns = queue[0][0] if queue else clock.now_ns() + NS_PER_S // 2
-            if upcoming is not None:
-                next_ns = min(next_ns, at_ns + round((upcoming[1] - 1.0) * NS_PER_S))
+            if upcoming_s < math.inf:
+                next_ns = min(next_ns, at_ns + round((upcoming_s - 1.0) * NS_PER_S))
+            next_ns = min(next_ns, clock.now_ns() + NS_PER_S // 2)  # the rate may change
             self._stopping.wait(timeout=max(0.0, (next_ns - clock.now_ns()) / NS_PER_S))
-
-    def _arrivals(self, seed: int) -> Iterator[tuple[int, float]]:
-        """The exchanges of this process: those whose contact is simulated here."""
-        ensemble = self._ensemble
-        if ensemble.contacts and not ensemble.places:
-            return iter(())
-        return (one for one in self._pacer if ensemble.contact_of(seed, one[0]) is not None)
 
     def _take_up(self, step: Step, slot: int, due_ns: int) -> None:
         if (slot, step.act) not in self._scenes and not self._acts.abilities.can_take(step):

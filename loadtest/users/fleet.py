@@ -196,6 +196,10 @@ class Fleet:
         self.shifts.start(now_ns)
         self.storms.start(now_ns)
 
+    def change_rate(self, at_s: float, emit_rate: float) -> None:
+        """Emit so many messages a second from so many seconds after the hold's beginning on."""
+        self.chat.change_rate(at_s, emit_rate / 2)
+
     def end_hold(self) -> None:
         """Emit no more; sockets stay up for what is under way."""
         if self.collector.holding:

@@ -45,7 +45,15 @@ def _checked(check: Callable[[str], _T]) -> Callable[[str], _T]:
     return parse
 
 
-def _number(minimum: float, *, above: bool = False, whole: bool = False) -> Callable[[str], Any]:
+def number(minimum: float, *, above: bool = False, whole: bool = False) -> Callable[[str], Any]:
+    """What reads an option that is a number.
+
+    Args:
+        minimum: the least it may be.
+        above: it must be more than that.
+        whole: it must be a whole number.
+    """
+
     def parse(text: str) -> Any:
         try:
             value = int(text) if whole else float(text)
@@ -63,7 +71,7 @@ def _number(minimum: float, *, above: bool = False, whole: bool = False) -> Call
 
 
 def _share(text: str) -> float:
-    value: float = _number(0)(text)
+    value: float = number(0)(text)
     if value > 1:
         raise argparse.ArgumentTypeError(f"{text} is not a share between 0 and 1")
     return value
@@ -71,7 +79,7 @@ def _share(text: str) -> float:
 
 def _rate(text: str) -> float:
     """A rate, with or without the unit: ``10`` and ``10/s`` are the same."""
-    value: float = _number(0)(text.removesuffix("/s"))
+    value: float = number(0)(text.removesuffix("/s"))
     return value
 
 
@@ -113,7 +121,7 @@ def _slow_readers(text: str) -> str:
 
 
 def _window(text: str) -> float:
-    value: float = 0.0 if text.strip() == "0" else _number(0.1)(text)
+    value: float = 0.0 if text.strip() == "0" else number(0.1)(text)
     return value
 
 
@@ -217,7 +225,7 @@ def add_options(parser: Any) -> None:
         action = group.add_argument(flag, env_var=name, help=text, **kwargs)
         action.include_in_web_ui = ui
 
-    whole = functools.partial(_number, whole=True)
+    whole = functools.partial(number, whole=True)
     add(
         "--target",
         "What is known of the target; options given here win over it (TOML)",
@@ -230,12 +238,12 @@ def add_options(parser: Any) -> None:
     add("--members", "Agents that see an inbox (embedded server)", type=whole(1), default=10, metavar="K")
     add("--accounts", "Accounts they are dealt to (embedded server)", type=whole(1), default=1, metavar="A")
     add("--identities", "Who there is on the target (JSON lines)", type=_identities, metavar="FILE", ui=False)
-    add("--heartbeat", "Seconds between presence beats", type=_number(0, above=True), default=30.0, metavar="SECONDS")
+    add("--heartbeat", "Seconds between presence beats", type=number(0, above=True), default=30.0, metavar="SECONDS")
     add("--emit-rate", "Messages a second of the whole fleet, open loop", type=_rate, default=10.0, metavar="N/s")
     add(
         "--connect-rate",
         "Users that first connect, a second, evenly spread; 0 for --spawn-rate (which Locust starts in one burst)",
-        type=_number(0),
+        type=number(0),
         default=0.0,
         metavar="N/s",
     )
@@ -256,7 +264,7 @@ def add_options(parser: Any) -> None:
     add(
         "--progress",
         "Tell every so many seconds how the run stands; 0 for never",
-        type=_number(0),
+        type=number(0),
         default=0.0,
         metavar="SECONDS",
     )
@@ -268,8 +276,8 @@ def add_options(parser: Any) -> None:
         metavar="STORM,...",
     )
     add("--slow-readers", SLOW_GRAMMAR.replace("%", "%%"), type=_slow_readers, default="", metavar="SHARE@BYTES")
-    add("--think-time", "Mean seconds from a question to its answer", type=_number(0), default=2.0, metavar="SECONDS")
-    add("--typing", "Seconds of typing before a message, 0 for none", type=_number(0), default=1.0, metavar="SECONDS")
+    add("--think-time", "Mean seconds from a question to its answer", type=number(0), default=2.0, metavar="SECONDS")
+    add("--typing", "Seconds of typing before a message, 0 for none", type=number(0), default=1.0, metavar="SECONDS")
     add(
         "--mix",
         "Further acts per exchange of question and answer, such as read=0.5,status=0.1; 'none' for talk alone. "
@@ -281,22 +289,22 @@ def add_options(parser: Any) -> None:
     add(
         "--canary",
         "Seconds of silence in an inbox after which a contact writes there, so that deaf sockets show; 0 for never",
-        type=_number(0),
+        type=number(0),
         default=10.0,
         metavar="SECONDS",
     )
     add(
         "--session",
         "Mean seconds a contact stays before it leaves and comes back, 0 to stay",
-        type=_number(0),
+        type=number(0),
         default=0.0,
         metavar="SECONDS",
     )
-    add("--away", "Mean seconds a contact stays away", type=_number(0), default=5.0, metavar="SECONDS")
+    add("--away", "Mean seconds a contact stays away", type=number(0), default=5.0, metavar="SECONDS")
     add(
         "--deadline",
         "Seconds within which a delivery must come",
-        type=_number(0, above=True),
+        type=number(0, above=True),
         default=10.0,
         metavar="SECONDS",
     )
@@ -345,14 +353,14 @@ def add_options(parser: Any) -> None:
     add(
         "--agent-expiry",
         "Seconds the target shows an agent after its beat, if known",
-        type=_number(0, above=True),
+        type=number(0, above=True),
         metavar="SECONDS",
         ui=False,
     )
     add(
         "--contact-expiry",
         "Seconds the target shows a contact after its beat, if known",
-        type=_number(0, above=True),
+        type=number(0, above=True),
         metavar="SECONDS",
         ui=False,
     )
@@ -366,7 +374,7 @@ def add_options(parser: Any) -> None:
     add(
         "--presence-oracle",
         "Ask REST who is online about every so many seconds and hold that against the truth too; 0 for never",
-        type=_number(0),
+        type=number(0),
         default=0.0,
         metavar="SECONDS",
     )
@@ -395,7 +403,7 @@ def add_options(parser: Any) -> None:
     add(
         "--rest-timeout",
         "Seconds after which a REST call is given up",
-        type=_number(0, above=True),
+        type=number(0, above=True),
         default=10.0,
         metavar="SECONDS",
     )
@@ -451,7 +459,7 @@ def add_options(parser: Any) -> None:
     add(
         "--watch-after",
         "Seconds to go on reading once all users have left: what stays then is a leak",
-        type=_number(0),
+        type=number(0),
         default=0.0,
         metavar="SECONDS",
         ui=False,

@@ -24,6 +24,16 @@ def batch(*ids: int) -> Batch:
     return made
 
 
+def test_a_run_that_is_gone_on_with_has_a_journal_for_each_time(tmp_path: Path) -> None:
+    """The first journal is left as it is."""
+    for number in (3, 4):
+        creations = Creations(tmp_path, BEGIN)
+        creations.take_out(batch(number))
+        creations.close()
+
+    assert {FILE, "journal-2.jsonl"} == {path.name for path in tmp_path.iterdir()}
+
+
 def test_they_are_taken_out_and_written_down(tmp_path: Path) -> None:
     """Other notes stay; after the way through a worker's message they are the same."""
     creations = Creations(tmp_path, BEGIN)

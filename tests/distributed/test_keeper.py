@@ -80,6 +80,23 @@ def lasts(keeper):
     return {(r.window, r.name, r.role): (r.hist.n, r.hist.sum_us) for r in frame.itertuples()}
 
 
+def test_a_run_can_be_gone_on_with(tmp_path, trouble):
+    """A second keeper adds to the store of the first; without being told to it refuses the folder."""
+    first = RunKeeper(tmp_path / "again", META, 1.0, trouble.append)
+    first.take(told(row()))
+    first.close()
+    with pytest.raises(UsageError):
+        RunKeeper(tmp_path / "again", META, 1.0, trouble.append)
+    second = RunKeeper(tmp_path / "again", {**META, "run_id": "other"}, 1.0, trouble.append, resume=True)
+    second.take(told(row(mark="00000002")))
+    second.close()
+    run = open_run(tmp_path / "again")
+
+    assert len(run.closing_frame()) == 2
+    assert run.meta["run_id"] == "run"
+    assert not trouble
+
+
 def test_the_last_receiver_may_sit_in_any_worker(keeper):
     """The slowest of all workers counts, once an emission and role."""
     keeper.take(told(row(worker="w1", last_us=2000), row(worker="w1", role="contact", last_us=700)))

@@ -61,9 +61,11 @@ def test_every_option_it_names_exists():
             "soak",
             "annotate",
             "export",
+            "capacity",
+            "sizing",
         )
     )
-    known += _printed("tests.bench", "--help")
+    known += _printed("tests.bench", "--help") + _printed("tests.bench.capacity", "--help")
     known += _printed("tests.bench.scale", "--help")
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help"}
 
@@ -105,6 +107,13 @@ def test_its_notebook_lines_work_on_the_sample():
     run = open_run(ROOT / "reports" / "sample")
 
     assert {"expected", "delivered", "lost", "first_us", "last_us"} <= set(run.closing_frame().columns)
+
+
+def test_its_sizing_is_that_of_the_sample():
+    """The command prints what README shows."""
+    command = re.search(r"^loadtest (sizing .*)$", README, re.MULTILINE).group(1)
+
+    assert _printed("loadtest", *command.split()).strip() in README
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))

@@ -40,7 +40,7 @@ class Team:
         """One worker more; returns its name."""
         worker = self._environment().create_worker_runner("127.0.0.1", self.master.server.port)
         box = self.received[worker.client_id] = []
-        for kind in (messages.SETUP, messages.HOLD, messages.DRAIN):
+        for kind in (messages.SETUP, messages.HOLD, messages.RATE, messages.DRAIN):
             worker.register_message(kind, lambda environment, msg, box=box, **_: box.append((msg.type, msg.data)))
         self.runners[worker.client_id] = worker
         eventually(lambda: len(self.master.clients.ready) == len(self.runners))
@@ -124,6 +124,15 @@ def test_hold_and_drain_reach_every_worker(team):
     expected = [messages.SETUP, messages.HOLD, messages.DRAIN]
 
     assert eventually(lambda: all(team.kinds(client_id) == expected for client_id in team.received))
+
+
+def test_a_rate_reaches_every_worker(team):
+    """With the moment of the plan from which on it holds."""
+    team.led.change_rate(12.5, 40.0)
+
+    for client_id in team.received:
+        eventually(lambda: messages.RATE in team.kinds(client_id))  # noqa: B023 - awaited here
+        assert team.received[client_id][-1] == (messages.RATE, {"at_s": 12.5, "emit_rate": 40.0})
 
 
 def test_a_target_that_is_let_go_is_let_go_by_every_worker(team):

@@ -50,6 +50,21 @@ def test_dtypes_are_the_same_for_an_empty_run(tmp_path: Path, full: Path, frame:
     pd.testing.assert_series_equal(expected, empty.dtypes)
 
 
+def test_a_stretch_of_windows_can_be_read_alone(full: Path) -> None:
+    """Histograms, counts and closings of some windows are those rows of the whole frames, with their phases."""
+    run = open_run(full)
+    for frame in (run.hist_frame, run.count_frame):
+        whole, part = frame(), frame(first=START_S + 3, last=START_S + 7)
+        expected = whole[whole["window"].between(START_S + 3, START_S + 7)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(
+            expected.drop(columns="hist", errors="ignore"), part.drop(columns="hist", errors="ignore")
+        )
+    due = int(run.closing_frame()["due_us"].iloc[0]) // 1_000_000
+
+    assert len(run.closing_frame(first=due, last=due)) == 1
+    assert len(run.closing_frame(first=due + 1)) == len(run.closing_frame(last=due - 1)) == 0
+
+
 def test_an_empty_run_has_no_windows(tmp_path: Path) -> None:
     """A run killed before its first window is empty, not an error."""
     run = open_run(write(tmp_path / "r1"))

@@ -104,6 +104,16 @@ def test_a_stalled_target_holds_nothing_back(crew_for, chat_of, scripted):
     assert not crew.statuses
 
 
+def test_the_rate_can_change_while_the_plan_goes_on(crew_for, chat_of, scripted):
+    """A plan that would not have said anything for minutes talks at once after the change."""
+    crew = crew_for(scripted.url("200"))
+    chat = chat_of(crew, rate_per_s=0.001)
+    chat.start(crew.clock.now_ns())
+    chat.change_rate(0.1, 200.0)
+
+    assert len(scripted.seen(20)) >= 20
+
+
 def test_what_exceeds_the_bound_is_dropped(crew_for, chat_of, scripted):
     """A full pool drops further actions and counts them, and keeps its size."""
     crew = crew_for(scripted.url("hold"), connections=1)

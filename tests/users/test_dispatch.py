@@ -7,7 +7,7 @@ from locust import User
 from locust.runners import WorkerNode
 
 from loadtest.users import AgentUser, ContactUser
-from loadtest.users.dispatch import EvenDispatcher, quotas
+from loadtest.users.dispatch import EvenDispatcher, quotas, quotas_in_turn
 
 workers_and_counts = st.tuples(st.integers(1, 9), st.lists(st.integers(0, 60), min_size=1, max_size=4).filter(any))
 
@@ -25,10 +25,10 @@ def classes(counts):
     ]
 
 
-def dispatched(workers, user_classes, users, rate, dispatcher=None):
+def dispatched(workers, user_classes, users, rate, dispatcher=None, kinds=None):
     """What every worker ends with when Locust starts ``users`` at ``rate``."""
     dispatcher = dispatcher or EvenDispatcher(workers, user_classes)
-    dispatcher.new_dispatch(users, rate)
+    dispatcher.new_dispatch(users, rate, kinds)
     dispatcher._wait_between_dispatch = 0
     dealt = {}
     for dealt in dispatcher:  # noqa: B007 - the last is what stays
@@ -122,3 +122,28 @@ def test_weighted_users_follow():
     assert {"Kind0": 3, "Kind1": 2, "Other": 4} == {
         c.__name__: sum(kinds[c.__name__] for kinds in dealt.values()) for c in user_classes
     }
+
+
+@given(st.integers(1, 5), st.lists(st.integers(0, 30), min_size=1, max_size=6))
+def test_no_worker_gets_more_than_it_was_dealt_however_often_users_come_and_go(workers, levels):
+    """One role stands still while the other goes up and down: shares stay those of the n-th user's worker."""
+    user_classes = classes([7, 30])
+    team = nodes(workers)
+    most = quotas_in_turn(team, user_classes, [("agent", 7), ("contact", 30)])
+    dispatcher = EvenDispatcher(team, user_classes)
+    dispatched(team, user_classes, 7, 1e6, dispatcher, [user_classes[0]])
+
+    for level in levels:
+        dealt = dispatched(team, user_classes, 7 + level, 1e6, dispatcher, [user_classes[1]])
+        assert sum(kinds["Kind0"] for kinds in dealt.values()) == 7
+        assert sum(kinds["Kind1"] for kinds in dealt.values()) == level
+        for worker, kinds in dealt.items():
+            assert kinds["Kind0"] <= most[worker]["agent"]
+            assert kinds["Kind1"] <= most[worker]["contact"]
+
+
+def test_roles_in_turn_are_dealt_in_one_round():
+    """The second role goes on with the worker after the last one of the first."""
+    dealt = quotas_in_turn(nodes(2), classes([3, 4]), [("agent", 3), ("contact", 4)])
+
+    assert [(2, 2), (1, 2)] == [(share["agent"], share["contact"]) for share in dealt.values()]

@@ -1,0 +1,141 @@
+"""How repeatable a capacity is on a real Action Cable: the same search three times on Debian's, under puma.
+
+    python -m tests.bench.capacity_rails --out DIR
+
+Each search takes about three minutes on a machine that does nothing else; the same command goes on where it was stopped
+(``--time SECONDS`` stops it by itself). The server has a core of its own, as far as there are two. It says whether the
+three intervals lie within a quarter of each other; one that the generator kept wide is no repeat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from loadtest.directory import Population, generate, write_identities
+from loadtest.drive.capacity import search
+from loadtest.report.capacity import read_answer, terminal
+from tests.e2e.rails_server import PACKAGES, RailsServer, available
+
+REPEATS = 3
+WITHIN = 0.25
+TOLERANCE = 0.15
+PEOPLE = Population(agents=50, contacts=20, members=50)
+SLO = """\
+[fanout."message.created".agent]
+p99_incl_lost_ms = 1000
+[delivery."message.created"]
+lost = 0
+[cable]
+ping_gap_max_s = 6
+"""
+_LEAST_S = 30.0
+
+
+def options(host: str, identities: Path, slo: Path, hold_s: float) -> dict[str, object]:
+    """Fifty agents of one inbox, so that each message goes to 51 sockets."""
+    return {
+        "axis": "emit-rate",
+        "host": host,
+        "identities": identities,
+        "agents": PEOPLE.agents,
+        "contacts": PEOPLE.contacts,
+        "emit-rate": 20,
+        "max-emit-rate": 400,
+        "typing": 0,
+        "canary": 0,
+        "deadline": 3,
+        "rest-timeout": 5,
+        "abort-guard": "on",
+        "slo": slo,
+        "hold": hold_s,
+        "settle": 3,
+        "confirm": 0,
+        "tolerance": TOLERANCE,
+        "spawn-rate": 50,
+    }
+
+
+def apart(server_pid: int) -> None:
+    """Give the server a core of its own, and this process, with the generator that it starts, the others."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        for task in Path(f"/proc/{server_pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), cores[:1])
+        os.sched_setaffinity(0, cores[1:])
+
+
+def is_over(folder: Path) -> bool:
+    """Whether a search came to its end."""
+    return (folder / "capacity.json").exists() and read_answer(folder)["ending"] != "unfinished"
+
+
+def repeatable(answers: Sequence[Mapping[str, Any]]) -> tuple[bool, str]:
+    """Whether the intervals lie near each other, and a sentence on it: by their geometric middles."""
+    middles = [
+        (answer["last_pass"] * answer["first_fail"]) ** 0.5
+        for answer in answers
+        if answer["last_pass"] is not None
+        and answer["first_fail"] is not None
+        and answer["first_fail"] <= (1 + 2 * TOLERANCE) * answer["last_pass"]
+    ]
+    if len(middles) < len(answers) or not middles:
+        return False, f"{len(answers) - len(middles)} of {len(answers)} searches found no narrow interval"
+    spread = max(middles) / min(middles) - 1
+    told = ", ".join(f"[{a['last_pass']:.4g}, {a['first_fail']:.4g}]" for a in answers)
+    return spread <= WITHIN, f"{told} messages/s: {spread:.0%} apart, at most {WITHIN:.0%} allowed"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Search three times, and compare."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.capacity_rails", description=__doc__.split("\n")[0])
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the searches")
+    parser.add_argument("--hold", metavar="SECONDS", type=float, default=9.0)
+    parser.add_argument("--time", metavar="SECONDS", type=float, default=7200.0, help="stop after so long")
+    chosen = parser.parse_args(argv)
+    if not available():
+        print(f"puma and ruby-actioncable are not installed (apt-get install {PACKAGES})", file=sys.stderr)
+        return 2
+    until_s = time.monotonic() + chosen.time
+    out: Path = chosen.out.absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    slo, identities = out / "slo.toml", out / "identities.jsonl"
+    slo.write_text(SLO, encoding="utf-8")
+    if not identities.exists():
+        write_identities(identities, generate(PEOPLE))
+    cores = os.sched_getaffinity(0)
+    for number in range(1, REPEATS + 1):
+        folder = out / f"search-{number}"
+        left_s = until_s - time.monotonic()
+        if is_over(folder):
+            continue
+        if left_s < _LEAST_S:
+            print(f"stopped before the end of search {number}; the same command goes on")
+            return 3
+        print(f"search {number}", flush=True)
+        os.sched_setaffinity(0, cores)
+        with RailsServer(identities) as server:
+            apart(server.pid)
+            search(
+                folder,
+                options(server.base_url, identities, slo, chosen.hold),
+                timeout_s=left_s,
+                resumes=(folder / "run.sqlite").exists(),
+                on_line=lambda line: print(line, flush=True),
+            )
+        if not is_over(folder):
+            print(f"search {number} is not at its end; the same command goes on")
+            return 3
+        print(terminal(read_answer(folder), folder), flush=True)
+    near, said = repeatable([read_answer(out / f"search-{number}") for number in range(1, REPEATS + 1)])
+    print("\n" + said)
+    return 0 if near else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

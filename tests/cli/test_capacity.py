@@ -1,0 +1,54 @@
+"""The verb capacity: what it refuses, and what it makes of options; the search itself is in e2e."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from loadtest.cli import capacity, main
+from loadtest.errors import UsageError
+
+
+def options(*words: str) -> argparse.Namespace:
+    """A command line, parsed."""
+    parser = argparse.ArgumentParser()
+    capacity.add_parser(parser.add_subparsers())
+    return parser.parse_args(["capacity", *words])
+
+
+def test_where_the_axes_stand():
+    """People are whole, rates are not; what is not named has its default."""
+    assert capacity.read_at("agents=50,emit-rate=2.5") == {"agents": 50, "contacts": 20, "emit-rate": 2.5}
+
+
+@pytest.mark.parametrize("text", ["users=3", "agents", "agents=x", "agents=-1"])
+def test_what_is_no_place_is_refused(text):
+    """One line says how it is written."""
+    with pytest.raises(UsageError, match="--at"):
+        capacity.read_at(text)
+
+
+def test_options_of_the_run():
+    """The verb's own, those behind the dashes, and a quiet plan."""
+    made = capacity.run_options(
+        options("--axis", "agents", "--max-users", "90", "--", "--members", "5", "--dialect=current")
+    )
+
+    assert (made["axis"], made["max-users"], made["members"], made["dialect"]) == ("agents", 90, "5", "current")
+    assert (made["typing"], made["canary"], made["confirm"]) == (0, 0, 600.0)
+
+
+@pytest.mark.parametrize(
+    "words", [("--hold", "1"), ("--factor", "1"), ("--", "--axis", "agents"), ("--tolerance", "0")]
+)
+def test_what_cannot_be_searched_is_refused(words):
+    """Out of bounds, or the verb's own options behind the dashes."""
+    with pytest.raises(UsageError):
+        capacity.run_options(options(*words))
+
+
+def test_going_on_names_the_search(capsys):
+    """--resume needs --run-id."""
+    assert main(["capacity", "--resume"]) == 2
+    assert "--run-id" in capsys.readouterr().err
