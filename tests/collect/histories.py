@@ -95,8 +95,12 @@ class History:
             found.setdefault((emission, life), at_ms)
         return found
 
-    def balance(self) -> dict[tuple[str, str], int]:
-        """The ledger's columns by a search of the lists."""
+    def balance(self, workers: int = 1) -> dict[tuple[str, str], int]:
+        """The ledger's columns by a search of the lists.
+
+        Args:
+            workers: how many processes share the history, people and emissions dealt in turn.
+        """
         found: Counter[tuple[str, str]] = Counter()
         copies = Counter((emission, life) for emission, life, _ in self.arrivals)
         firsts = self.firsts()
@@ -111,7 +115,7 @@ class History:
             for life in allowed:
                 if emission.status != "void":
                     found["duplicated", self.lives[life].role] += got[life] - 1
-                if emission.status == "ok" and self._is_overtaken(number, life, firsts):
+                if emission.status == "ok" and self._is_overtaken(number, life, firsts, workers):
                     found["reordered", self.lives[life].role] += 1
             if emission.status == "void" or (emission.status == "uncertain" and not got):
                 continue
@@ -145,12 +149,25 @@ class History:
             return "cut_by_us" if self.lives[life].cause == EndCause.BY_US else "cut_by_peer"
         return "lost"
 
-    def _is_overtaken(self, number: int, life: int, firsts: dict[tuple[int, int], int]) -> bool:
+    def _is_overtaken(self, number: int, life: int, firsts: dict[tuple[int, int], int], workers: int) -> bool:
+        """Whether an emission sent after this one's answer came first, and that was known when it was asked.
+
+        Another worker's emission is known once its answer came and was announced. This one's copy is asked about when
+        its books are closed, or when it came if that was later.
+        """
+        emission = self.emissions[number]
+        asked_ms = max(emission.written_ms + DEADLINE_MS, emission.answered_ms, firsts[number, life])
+        here = self.lives[life].person % workers
         return any(
-            other.written_ms > self.emissions[number].answered_ms
+            other.written_ms > emission.answered_ms
             and firsts.get((place, life), END_MS) < firsts[number, life]
+            and (place % workers == here or self._tick(other.answered_ms) <= self._tick(asked_ms))
             for place, other in enumerate(self.emissions)
         )
+
+    def _tick(self, at_ms: int) -> int:
+        """The number of the look at the books that comes at this time or after it."""
+        return -(-at_ms // self.period_ms)
 
     def latencies(self) -> dict[str, Histogram]:
         """By role, how long deliveries to those who had to see them took, in microseconds."""

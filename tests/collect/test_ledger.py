@@ -670,7 +670,7 @@ def test_the_balance_is_that_of_a_brute_force_model(history: History, workers: i
     """Whatever happens to deliveries, every column equals a plain search of the history, in one process or two."""
     found = play(history, workers)
 
-    assert history.balance() == balance(found)
+    assert history.balance(workers) == balance(found)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
