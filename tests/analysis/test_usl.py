@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
-from loadtest.analysis.usl import fit
+from loadtest.analysis.usl import UslFit, fit
 
 SIGMA, KAPPA = 0.02, 1e-4
 PEAK = np.sqrt((1 - SIGMA) / KAPPA)  # 99
@@ -18,10 +20,15 @@ def measured(upto: float, *, noise: float = 0.03, seed: int = 0, steps: int = 9)
     return n, work * np.random.default_rng(seed).lognormal(0.0, noise, steps)
 
 
+@cache
+def fits(upto: float) -> tuple[UslFit, ...]:
+    """Twenty fits of steps up to a load (noise 3 %, seeds 0 to 19)."""
+    return tuple(fit(*measured(upto, seed=seed)) for seed in range(20))
+
+
 def test_a_peak_that_the_data_pass_is_found():
     """From data up to twice the peak it is claimed in 18 of 20 cases, within a tenth (noise 3 %, seeds 0 to 19)."""
-    fits = [fit(*measured(200.0, seed=seed)) for seed in range(20)]
-    claimed = [found for found in fits if found.peak is not None]
+    claimed = [found for found in fits(200.0) if found.peak is not None]
 
     assert len(claimed) >= 18
     assert all(abs(found.peak / PEAK - 1) < 0.15 for found in claimed)
@@ -29,23 +36,18 @@ def test_a_peak_that_the_data_pass_is_found():
 
 def test_intervals_hold_the_truth():
     """The intervals of contention and coherency hold what is true in 16 of 20 cases at least."""
-    fits = [fit(*measured(200.0, seed=seed)) for seed in range(20)]
-
-    assert sum(found.kappa_interval[0] <= KAPPA <= found.kappa_interval[1] for found in fits) >= 16
+    assert sum(found.kappa_interval[0] <= KAPPA <= found.kappa_interval[1] for found in fits(200.0)) >= 16
 
 
 def test_a_peak_that_the_data_do_not_reach_is_not_claimed():
     """From data up to a third of the peak it is never claimed, however well the curve fits (seeds 0 to 19)."""
-    fits = [fit(*measured(33.0, seed=seed)) for seed in range(20)]
-
-    assert all(found.peak is None and found.note for found in fits)
+    assert all(found.peak is None and found.note for found in fits(33.0))
 
 
 def test_extrapolating_would_err():
     """Why not: of the same fits half put the peak off by more than a third (what the docstring claims)."""
-    fits = [fit(*measured(33.0, seed=seed)) for seed in range(20)]
     with np.errstate(divide="ignore"):
-        guesses = np.array([np.sqrt((1 - f.sigma) / f.kappa) if f.kappa > 1e-12 else np.inf for f in fits])
+        guesses = np.array([np.sqrt((1 - f.sigma) / f.kappa) if f.kappa > 1e-12 else np.inf for f in fits(33.0)])
 
     assert np.mean(np.abs(guesses / PEAK - 1) > 1 / 3) >= 0.4
 
