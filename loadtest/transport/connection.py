@@ -177,9 +177,15 @@ class WebSocket:
                 self._closing = self._by_us = True
                 self._arm(timeout_s)
 
-    def pause(self) -> None:
-        """Read nothing any more, as a process that was stopped: what comes waits in the kernel until it is full."""
+    def pause(self, buffer_bytes: int = 0) -> None:
+        """Read nothing any more, as a process that was stopped: what comes waits in the kernel until it is full.
+
+        Args:
+            buffer_bytes: let this side's kernel keep no more than about so much; 0 leaves it to the kernel.
+        """
         if self._fd >= 0:
+            if buffer_bytes:
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
             self._loop.watch(self._fd, 0)
 
     def discard(self, size: int) -> int:

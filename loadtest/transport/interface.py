@@ -106,8 +106,12 @@ class Socket(Protocol):
     def close(self, code: int = 1000, reason: str = "", timeout_s: float = 2.0) -> None:
         """Begin the close handshake; ``on_closed`` comes when the peer answers or ``timeout_s`` is over."""
 
-    def pause(self) -> None:
-        """Read nothing any more, as a process that was stopped; only the connection's end is still seen."""
+    def pause(self, buffer_bytes: int = 0) -> None:
+        """Read nothing any more, as a process that was stopped; only the connection's end is still seen.
+
+        Args:
+            buffer_bytes: let this side's kernel keep no more than about so much; 0 leaves it to the kernel.
+        """
 
     def discard(self, size: int) -> int:
         """Of a paused connection, read so many bytes at most and throw them away; returns how many there were."""

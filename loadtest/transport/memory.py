@@ -223,7 +223,7 @@ class MemorySocket:
         self._end.incoming.pass_on(lambda: self._end.ended(code, reason))
         self._network.call_later(timeout_s, lambda: self.ended(ABNORMAL, "", by_us=True))
 
-    def pause(self) -> None:
+    def pause(self, buffer_bytes: int = 0) -> None:
         self._paused = True
 
     def discard(self, size: int) -> int:

@@ -35,6 +35,9 @@ from loadtest.users.settings import FleetSettings
 from loadtest.users.slow_readers import read_slowly
 from loadtest.users.storms import Storms
 
+_SLOW_BUFFER_BYTES = 4096
+"""What the kernel keeps for a slow reader: what it keeps, the server need not."""
+
 Ending = Literal["left", "refused", "no_welcome", "unconfirmed", "stale", "disconnected", "dropped"]
 
 
@@ -260,7 +263,7 @@ class Session:
                 fleet.unwatch(self._receiver)
                 if self._beater is not None:
                     self._beater.cancel()
-                self._socket.pause()
+                self._socket.pause(_SLOW_BUFFER_BYTES)
                 read_slowly(self._socket, fleet.slow_readers, self._is_gone)
         except TransportError as error:
             self._failed(error)
