@@ -157,7 +157,8 @@ class History:
         """
         emission = self.emissions[number]
         asked_ms = max(emission.written_ms + DEADLINE_MS, emission.answered_ms, firsts[number, life])
-        here = self.lives[life].person % workers
+        person = self.lives[life].person
+        here = (person if person < len(AGENTS) else person - len(AGENTS)) % workers  # as play deals them
         return any(
             other.written_ms > emission.answered_ms
             and firsts.get((place, life), END_MS) < firsts[number, life]
