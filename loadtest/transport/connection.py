@@ -10,7 +10,7 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 
 from loadtest.errors import TransportError
@@ -70,8 +70,10 @@ class WebSocket:
         subprotocol: chosen by the server.
         tls: the encrypted stream, its handshake done, or None.
         lags: told how late reads were, where the socket was asked for the kernel's stamps, else None.
+        client: whose connection it is.
 
     Attributes:
+        client: see above.
         recv: reads bytes, as the socket's.
         scanner: takes apart what is read.
         quick: whom a read that is one common frame may be handed to straight away, as it is; None where it has to come
@@ -91,6 +93,7 @@ class WebSocket:
         "_subprotocol",
         "_timer",
         "_tls",
+        "client",
         "quick",
         "recv",
         "scanner",
@@ -106,6 +109,7 @@ class WebSocket:
         subprotocol: str | None = None,
         tls: TlsStream | None = None,
         lags: ReadLags | None = None,
+        client: Hashable = None,
     ) -> None:
         sock.setblocking(False)
         self._sock = sock
@@ -117,6 +121,7 @@ class WebSocket:
         self._handler: Handler | None = handler
         self.scanner = FrameScanner(handler, self)
         self._tls = tls
+        self.client = client
         self._address = address
         self._subprotocol = subprotocol
         self._out: bytearray | None = None
@@ -126,6 +131,11 @@ class WebSocket:
 
     def __repr__(self) -> str:
         return f"<WebSocket to {self.peer}, {'open' if self.is_open else 'closing or closed'}>"
+
+    @property
+    def tls_session(self) -> ssl.SSLSession | None:
+        """What a later connection of the same client may resume; None without TLS, or once it is closed."""
+        return None if self._tls is None else self._tls.session
 
     @property
     def peer(self) -> str:

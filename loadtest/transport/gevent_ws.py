@@ -18,7 +18,7 @@ import ssl
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, TypeAlias
 
 import gevent
@@ -58,6 +58,7 @@ class Poller:
 
     Attributes:
         stamped: connections opened whose reads are stamped.
+        resumed: connections opened by resuming a TLS session.
         turns: how often the hub has called.
         frames: messages handed on.
         max_batch: most sockets found ready in a turn.
@@ -81,6 +82,8 @@ class Poller:
         self._on_handler_error = on_handler_error or _Printed()
         self._lags = lags
         self._stamps = Share(0.0 if lags is None else stamps)
+        self.resumed = 0
+        self._sessions: dict[Hashable, ssl.SSLSession] = {}  # of clients that are not connected
         self._sockets: dict[int, WebSocket] = {}
         self._left_over: list[tuple[int, int]] = []
         self._addresses = AddressBook(_lookup, gevent.lock.RLock())
@@ -93,7 +96,7 @@ class Poller:
         """Connections that are open or closing."""
         return len(self._sockets)
 
-    def connect(self, endpoint: Endpoint, handler: Handler) -> WebSocket:
+    def connect(self, endpoint: Endpoint, handler: Handler, *, client: Hashable = None) -> WebSocket:
         """Open a connection; to be called from a greenlet, which waits.
 
         The handler hears nothing before this has returned and its greenlet has waited or ended, so that it can be
@@ -102,6 +105,8 @@ class Poller:
         Args:
             endpoint: where, and how to present oneself.
             handler: what the connection calls, in the hub.
+            client: whose connection it is; one that comes back resumes its TLS session, as browsers do, which spares
+                both sides most of a handshake. None remembers nothing.
 
         Raises:
             TransportError: ``dns``, ``refused``, ``timeout``, ``reset``, ``unreachable``, ``tls``, ``http_<status>``,
@@ -109,7 +114,8 @@ class Poller:
                 out of descriptors or local ports, or does not have an address to connect from.
         """
         self._own()
-        opening = _Opening(endpoint, self._addresses, stamp=self._stamps.take())
+        session = None if client is None else self._sessions.pop(client, None)
+        opening = _Opening(endpoint, self._addresses, stamp=self._stamps.take(), session=session)
         opening.run()
         raw = gevent.monkey.get_original("socket", "socket")
         sock = raw(opening.family, socket.SOCK_STREAM, 0, opening.sock.detach())
@@ -122,7 +128,9 @@ class Poller:
             subprotocol=opening.subprotocol,
             tls=opening.tls,
             lags=self._lags if opening.stamped else None,
+            client=client,
         )
+        self.resumed += opening.tls is not None and opening.tls.is_resumed
         self._epoll.register(connection.fileno(), READABLE)
         if not self._sockets:
             self._watcher.start(self._turn)
@@ -144,7 +152,9 @@ class Poller:
 
     def forget(self, fd: int) -> None:
         """A connection is about to close its descriptor."""
-        del self._sockets[fd]
+        connection = self._sockets.pop(fd)
+        if connection.client is not None and (session := connection.tls_session) is not None:
+            self._sessions[connection.client] = session
         self._epoll.unregister(fd)
         if not self._sockets:
             self._watcher.stop()
@@ -279,6 +289,7 @@ class _Opening:
     __slots__ = (
         "_book",
         "_endpoint",
+        "_session",
         "_stage",
         "_stamp",
         "_uri",
@@ -292,8 +303,11 @@ class _Opening:
         "tls",
     )
 
-    def __init__(self, endpoint: Endpoint, book: AddressBook, *, stamp: bool) -> None:
+    def __init__(
+        self, endpoint: Endpoint, book: AddressBook, *, stamp: bool, session: ssl.SSLSession | None = None
+    ) -> None:
         self._endpoint = endpoint
+        self._session = session
         self._uri = split_url(endpoint.url)
         self._book = book
         self._stage = "resolving the name"
@@ -360,7 +374,7 @@ class _Opening:
         if context is None:
             raise self._error("tls", "a wss:// endpoint without a TLS context; make it with cable_endpoint()")
         self._stage = "agreeing on TLS"
-        self.tls = TlsStream(context, self._uri.host)
+        self.tls = TlsStream(context, self._uri.host, self._session)
         try:
             while True:
                 done = self.tls.handshake()

@@ -21,7 +21,7 @@ The close codes are those of RFC 6455, section 7.4.1; 1006 stands for an end wit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from urllib.parse import urlsplit
 
 from loadtest.clock import NS_PER_S, VirtualClock
@@ -70,12 +70,13 @@ class MemoryNetwork(Timeline):
         """Take the server away: later connects are refused, connections stay."""
         self._servers.pop(url, None)
 
-    def connect(self, endpoint: Endpoint, handler: Handler) -> MemorySocket:
+    def connect(self, endpoint: Endpoint, handler: Handler, *, client: Hashable = None) -> MemorySocket:
         """Open a connection; takes no virtual time, and what the script sends meanwhile waits for the next run.
 
         Args:
             endpoint: whose URL names the server.
             handler: called as things arrive.
+            client: whose connection it is; means nothing here.
 
         Raises:
             TransportError: ``refused`` where nobody serves the URL, or what the script raised.

@@ -16,14 +16,26 @@ class TlsStream:
     Args:
         context: shared and verifying.
         hostname: name or address to verify; a name is also sent (SNI).
+        session: of an earlier connection to the same server, to be resumed (RFC 8446, 2.2); a server that does not know
+            it any more makes a full handshake of it.
     """
 
     __slots__ = ("_incoming", "_object", "_outgoing")
 
-    def __init__(self, context: ssl.SSLContext, hostname: str) -> None:
+    def __init__(self, context: ssl.SSLContext, hostname: str, session: ssl.SSLSession | None = None) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname, session=session)
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """What a later connection may resume; with TLS 1.3 the server sends it after the handshake, with its data."""
+        return self._object.session
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the handshake resumed an earlier session."""
+        return bool(self._object.session_reused)
 
     def handshake(self) -> bool:
         """Go on with the handshake; send :meth:`outgoing` after it, whatever it returns or raises.

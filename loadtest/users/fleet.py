@@ -262,7 +262,7 @@ class Fleet:
         """
         if self._let_go:
             gevent.sleep(_FOR_GOOD_S)
-        return self.poller.connect(self.endpoint, receiver)
+        return self.poller.connect(self.endpoint, receiver, client=receiver.identity)
 
     def failed(self, error: TransportError) -> None:
         """Remember one failure of each kind, for messages."""

@@ -350,6 +350,24 @@ def test_tls_echo(poller: Poller, server: PeerServer, certificates: Certificates
     assert texts == recorder.wait_texts(3)
 
 
+def test_a_client_that_comes_back_resumes_its_tls_session(
+    poller: Poller, server: PeerServer, certificates: Certificates
+) -> None:
+    """As a browser does; somebody else makes a handshake in full."""
+    endpoint = cable_endpoint(f"https://localhost:{server.wss}", cable_path="/echo", ca_file=certificates.authority)
+    resumed = []
+    for client in ("first", "other", "first", None):
+        recorder = Recorder()
+        connection = poller.connect(endpoint, recorder, client=client)
+        connection.send_text("here")
+        recorder.wait_texts(1)
+        connection.close()
+        recorder.wait_closed()
+        resumed.append(poller.resumed)
+
+    assert resumed == [0, 0, 1, 1]
+
+
 def test_tls_close_codes(poller: Poller, server: PeerServer, certificates: Certificates) -> None:
     """Over TLS the server's close code arrives too."""
     endpoint = cable_endpoint(

@@ -15,10 +15,15 @@ class Server:
     """The other end, over memory too."""
 
     def __init__(self, certificates: Certificates) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificates.server, certificates.key)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificates.server, certificates.key)
+        self.renew()
+
+    def renew(self) -> Server:
+        """Be ready for a new connection."""
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.object = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+        self.object = self._context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+        return self
 
     def shake(self, client: TlsStream) -> None:
         """Complete the handshake on both sides."""
@@ -40,6 +45,21 @@ def pair(certificates: Certificates) -> tuple[TlsStream, Server]:
     server = Server(certificates)
     server.shake(client)
     return client, server
+
+
+def test_a_session_is_resumed(certificates: Certificates) -> None:
+    """What the server sent with its first data spares the next handshake the certificate."""
+    context = verifying_context(certificates.authority)
+    server = Server(certificates)
+    first = TlsStream(context, "localhost")
+    server.shake(first)
+    server.object.write(b"data")
+    first.receive(server.outgoing.read())
+    first.read()
+    second = TlsStream(context, "localhost", first.session)
+    server.renew().shake(second)
+
+    assert (first.is_resumed, second.is_resumed) == (False, True)
 
 
 def test_many_records_in_one_receive(pair: tuple[TlsStream, Server]) -> None:
