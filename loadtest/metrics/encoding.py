@@ -151,13 +151,18 @@ def _counts(
     size: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """All blobs' counts one after the other, whatever their widths, shape (entries,)."""
+    begins, ends = begin.tolist(), end.tolist()
+    raws = {
+        wide: b"".join([blobs[row][begins[row] : ends[row]] for row in np.flatnonzero(width == wide).tolist()])
+        for wide in _WIDTHS
+    }
+    parts = {wide: _signed(np.frombuffer(raw, dtype=f"<u{wide}"), "count") for wide, raw in raws.items() if raw}
+    if len(parts) == 1:
+        return next(iter(parts.values()))
     count = np.empty(int(size.sum()), dtype=np.int64)
     entry_width = np.repeat(width, size)
-    for bytes_wide in _WIDTHS:
-        rows = np.flatnonzero(width == bytes_wide).tolist()
-        if rows:
-            raw = b"".join([blobs[row][begin[row] : end[row]] for row in rows])
-            count[entry_width == bytes_wide] = _signed(np.frombuffer(raw, dtype=f"<u{bytes_wide}"), "count")
+    for wide, part in parts.items():
+        count[entry_width == wide] = part
     return count
 
 
