@@ -127,7 +127,7 @@ def decode(blobs: Sequence[bytes]) -> Chunk:
     count_end = index_end + size * width
     index = np.frombuffer(
         b"".join([blob[_HEAD.size : end] for blob, end in zip(blobs, index_end.tolist(), strict=True)]), dtype="<u2"
-    ).astype(np.uint16)
+    ).astype(np.uint16, copy=False)
     start = np.zeros(len(blobs) + 1, dtype=np.int64)
     np.cumsum(size, out=start[1:])
     chunk = Chunk(
@@ -183,8 +183,8 @@ def _check_contents(chunk: Chunk) -> None:
     start, index, count = chunk.start, chunk.index, chunk.count
     _check(index < SIZE, "names a bucket that does not exist", start)
     _check(count >= 1, "has a bucket without values", start)
-    rising = np.ones(index.size, dtype=np.bool_)
-    rising[1:] = index[1:] > index[:-1]
+    rising = np.empty(index.size, dtype=np.bool_)
+    np.greater(index[1:], index[:-1], out=rising[1:])
     filled = start[1:] > start[:-1]
     begin = start[:-1][filled]
     rising[begin] = True

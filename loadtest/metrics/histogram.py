@@ -355,7 +355,7 @@ class Histogram:
             if begin < end:
                 here = dense[low[i] : high[i] + 1]
                 np.add.at(here, chunk.index[begin:end] - np.uint16(low[i]), chunk.count[begin:end])
-                taken = np.flatnonzero(here)
+                taken = np.flatnonzero(here != 0)  # of truth values it is several times as fast
                 count = here[taken]
                 here[taken] = 0
                 made._index, made._count = (taken + low[i]).astype(np.uint16), _narrowed(count)
