@@ -48,11 +48,11 @@ class Pool:
         self._windows = windows
         self._lost = np.zeros(windows) if lost is None else lost
         self._overflow = np.bincount(positions, [part.overflow for part in parts], windows) if parts else self._lost * 0
-        bucket = np.concatenate([part.index for part in filled]) if filled else np.zeros(0, np.uint16)
-        count = np.concatenate([part.count for part in filled]) if filled else np.zeros(0, np.int64)
-        position = np.repeat(positions, [part.index.size for part in parts])
-        rising = np.argsort(bucket, kind="stable")
-        self._bucket, self._count, self._position = bucket[rising], count[rising], position[rising]
+        self._bucket = np.concatenate([part.index for part in filled]) if filled else np.zeros(0, np.uint16)
+        self._count = np.concatenate([part.count for part in filled]) if filled else np.zeros(0, np.int64)
+        sizes = np.array([part.index.size for part in parts], dtype=np.int64)
+        self._position = positions[sizes > 0]
+        self._begin = np.cumsum(sizes[sizes > 0]) - sizes[sizes > 0]
         self._sizes_by_bucket: dict[int, NDArray[np.float64]] = {}
         self.n = int(self._count.sum())
         self.max_us = max((part.max_us for part in filled), default=None)
@@ -130,15 +130,20 @@ class Pool:
     def _sizes_to(self, bucket: int) -> NDArray[np.float64]:
         """Samples per window up to and including a bucket."""
         if bucket not in self._sizes_by_bucket:
-            end = int(np.searchsorted(self._bucket, bucket, side="right"))
-            sizes = np.bincount(self._position[:end], self._count[:end], self._windows).astype(np.float64)
+            sizes = self._by_window(np.where(self._bucket <= bucket, self._count, 0))
             self._sizes_by_bucket[bucket] = sizes
         return self._sizes_by_bucket[bucket]
 
     @cached_property
     def _sizes(self) -> NDArray[np.float64]:
         """Samples that came, per window."""
-        return np.bincount(self._position, self._count, self._windows).astype(np.float64)
+        return self._by_window(self._count)
+
+    def _by_window(self, count: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Counts, one an entry, as sums per window."""
+        if not count.size:
+            return np.zeros(self._windows)
+        return np.bincount(self._position, np.add.reduceat(count, self._begin), self._windows).astype(np.float64)
 
     @cached_property
     def _pooled(self) -> NDArray[np.int64]:

@@ -77,6 +77,7 @@ class Levels:
             at.append(at_s)
             values.append(value)
         self.connections = self._summed("users.connected.")
+        self._keys = set(zip(*(data.hists[column].tolist() for column in ("metric", "name", "role")), strict=True))
 
     def matching(self, path: tuple[str, ...]) -> list[Level]:
         """The levels that a budget's path means; none where the run has none of them.
@@ -95,9 +96,7 @@ class Levels:
         found = sorted(path for path in gauges if path[0] == "target") + sorted(
             path for path in gauges if path in {("generator", "rss_bytes"), ("generator", "fds")}
         )
-        keys = sorted(
-            {(m, n, r) for m, n, r in zip(*(self._data.hists[c] for c in ("metric", "name", "role")), strict=True)}
-        )
+        keys = sorted(self._keys)
         found += [("fanout", name, role, "p99_ms") for metric, name, role in keys if metric == "fanout"]
         found += [("rest", name, "p99_ms") for metric, name, _ in keys if metric == "rest"]
         found += [("presence", role, "beat_reply_p99_ms") for metric, _, role in keys if metric == "beat_reply"]
@@ -136,11 +135,7 @@ class Levels:
         """(path, metric, name, role, quantile) of each histogram that a path means."""
         named = _NAMED.fullmatch(path[-1])
         quantile = _QUANTILES[named[2] if named else path[-1]]
-        there = {
-            (name, role)
-            for metric, name, role in zip(*(self._data.hists[c] for c in ("metric", "name", "role")), strict=True)
-            if metric == (named[1] if named else path[0])
-        }
+        there = {(name, role) for metric, name, role in self._keys if metric == (named[1] if named else path[0])}
         if path[0] == "cable":
             assert named is not None
             return [(path, named[1], None, None, quantile)] if there else []
@@ -186,6 +181,9 @@ class Levels:
 
 
 def _merged(hists: list[Histogram]) -> Histogram:
+    """Histograms as one; one alone is itself, not to be changed."""
+    if len(hists) == 1:
+        return hists[0]
     joined = Histogram()
     for hist in hists:
         joined.merge(hist)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from loadtest.cli.ab import add_run_options, experiment_of, interrupted, read_pairs, server_of, stamped
-from loadtest.cli.gate_options import bounded
+from loadtest.cli.ab import add_run_options, experiment_of, interrupted, read_pairs, server_of
 from loadtest.cli.pairs_progress import PairsProgress
+from loadtest.cli.run_options import bounded, stamped
 from loadtest.errors import UsageError
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loadtest.cli.compare import EPILOG
-from loadtest.cli.gate_options import add_gate_options, bounded, gate_of, read_locust_options
+from loadtest.cli.gate_options import add_gate_options, gate_of
 from loadtest.cli.pairs_progress import PairsProgress
+from loadtest.cli.run_options import bounded, read_locust_options, stamped
 from loadtest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,11 +114,6 @@ def interrupted(progress: PairsProgress, folder: Path) -> int:
     progress.clear()
     print(f"loadtest: interrupted. The same command with --out {folder} goes on.", file=sys.stderr)
     return EXIT_INTERRUPTED
-
-
-def stamped(name: str) -> str:
-    """A new folder's name."""
-    return f"{name}-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
 
 
 def server_of(options: argparse.Namespace, given: str, url: str, identities: str) -> TargetServer:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from loadtest.cli.gate_options import bounded
+from loadtest.cli.run_options import bounded
 
 
 def add_parser(verbs: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import sys
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loadtest.cli import aa
+from loadtest.cli.run_options import bounded, new_folder
 from loadtest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         for row in rows:
             print(f"{row.name:<15} {row.title}  {row.faults(scale)}".rstrip())
         return 0
-    folder = _folder(options)
+    folder = new_folder(options.report_dir, options.run_id, "calibration")
     expected_s = sum(max(row.expected_s(scale) for row in batch) for batch in batches(rows))
     print(f"{len(rows)} rows into {folder}, about {max(1, round(expected_s / 60))} min\n")
     ticker, clear = _ticker(scale)
@@ -90,30 +90,12 @@ def _scale(options: argparse.Namespace) -> Scale:
     scale = QUICK if options.quick else FULL
     scale = replace(scale, seed=options.seed)
     if options.rate is not None:
-        scale = replace(scale, deliveries_per_s=_bounded(options.rate, 1, _MOST_RATE, "--rate"))
+        scale = replace(scale, deliveries_per_s=bounded(options.rate, 1, _MOST_RATE, "--rate"))
     if options.duration is not None:
-        scale = replace(scale, hold_s=_bounded(options.duration, _LEAST_HOLD_S, _MOST_HOLD_S, "--duration"))
+        scale = replace(scale, hold_s=bounded(options.duration, _LEAST_HOLD_S, _MOST_HOLD_S, "--duration"))
     if options.seed < 0:
         raise UsageError(f"{options.seed} is below 0", where="--seed", remedy="Give 0 or more")
     return scale
-
-
-def _bounded(value: float, least: float, most: float, where: str) -> float:
-    if not least <= value <= most:
-        raise UsageError(f"{value:g} is out of bounds", where=where, remedy=f"Give {least:g} to {most:g}")
-    return value
-
-
-def _folder(options: argparse.Namespace) -> Path:
-    stamp = datetime.datetime.now(datetime.UTC)
-    folder: Path = options.report_dir / (options.run_id or f"calibration-{stamp:%Y%m%d-%H%M%S}")
-    if folder.exists():
-        raise UsageError(
-            "it exists, and a calibration is never overwritten",
-            where=str(folder),
-            remedy="Give another --run-id, or move the folder away",
-        )
-    return folder
 
 
 def _ticker(scale: Scale) -> tuple[Callable[[Row, float], None] | None, Callable[[], None]]:

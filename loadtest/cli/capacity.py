@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import sys
 from pathlib import Path
 from typing import Any
 
 from loadtest.analysis.capacity_search import AXES
-from loadtest.cli.gate_options import bounded, read_locust_options
+from loadtest.cli.run_options import bounded, read_locust_options, stamped
 from loadtest.errors import GeneratorError, UsageError
 
 EXIT_INTERRUPTED = 130
@@ -78,8 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.resume and not options.run_id:
         raise UsageError("which search?", where="--resume", remedy="Give its --run-id")
-    stamp = datetime.datetime.now(datetime.UTC)
-    folder: Path = options.report_dir / (options.run_id or f"capacity-{stamp:%Y%m%d-%H%M%S}")
+    folder: Path = options.report_dir / (options.run_id or stamped("capacity"))
     given = run_options(options)
     print(f"searching into {folder}; Ctrl-C ends it with what it has, --resume goes on\n", flush=True)
     try:

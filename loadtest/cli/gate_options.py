@@ -1,13 +1,14 @@
-"""The options of verbs that compare builds: margins, noise, what may differ; and the options they pass on to Locust."""
+"""The options of verbs that compare builds: margins, noise, what may differ."""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loadtest.cli.run_options import bounded
 from loadtest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,40 +78,3 @@ def read_margins(texts: Sequence[str]) -> dict[str, float]:
             )
         found[name] = number
     return found
-
-
-def read_locust_options(words: Sequence[str], fixed: Collection[str], remedy: str) -> dict[str, object]:
-    """Locust's options as a run takes them: ``--name value``, ``--name=value``, or ``--name`` alone.
-
-    Args:
-        words: what stands behind ``--``.
-        fixed: options that are the verb's own.
-        remedy: what to give instead of those.
-
-    Raises:
-        UsageError: a word that belongs to no option, or an option that is the verb's own.
-    """
-    found: dict[str, object] = {}
-    name = ""
-    for word in words:
-        if word.startswith("--"):
-            name, sign, value = word[2:].partition("=")
-            if name in fixed:
-                raise UsageError(f"--{name} is set by the verb itself", where="--", remedy=remedy)
-            found[name] = value if sign else True
-        elif name and found[name] is True:
-            found[name] = word
-        else:
-            raise UsageError(f"{word!r} belongs to no option", where="--", remedy="Write options as --name value")
-    return found
-
-
-def bounded(value: float, least: float, most: float, where: str) -> float:
-    """A number within bounds.
-
-    Raises:
-        UsageError: it is not.
-    """
-    if not least <= value <= most:
-        raise UsageError(f"{value:g} is out of bounds", where=where, remedy=f"Give {least:g} to {most:g}")
-    return value

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loadtest.cli.run_options import bounded, new_folder, read_locust_options
 from loadtest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 JSON_NAME = "presence-sweep.json"
 SCHEMA_VERSION = 1
-_MOST_S = 3600.0
+_LEAST_S, _MOST_S = 1.0, 3600.0
 _FIXED = frozenset({"heartbeat", "run-time", "t", "report-dir", "run-id", "headless"})
+_REMEDY = "See --heartbeats, --duration, --report-dir, --run-id"
+_MOST_PROCESSES = 256
 
 
 def add_parser(verbs: Any) -> None:
@@ -59,11 +61,10 @@ def run(options: argparse.Namespace) -> int:
     from loadtest.report.presence_sweep import figure, markdown
 
     heartbeats_s = read_heartbeats(options.heartbeats)
-    duration_s = _bounded(options.duration, "--duration")
-    if options.processes < 1:
-        raise UsageError(f"{options.processes} processes", where="--processes", remedy="Give 1 or more")
-    given = read_options(options.options)
-    folder = _folder(options)
+    duration_s = bounded(options.duration, _LEAST_S, _MOST_S, "--duration")
+    workers = int(bounded(options.processes, 1, _MOST_PROCESSES, "--processes"))
+    given = read_locust_options(options.options, _FIXED, _REMEDY)
+    folder = new_folder(options.report_dir, options.run_id, "presence-sweep")
     minutes = max(1, round(expected_s(heartbeats_s, duration_s) / 60))
     print(f"{len(heartbeats_s)} heartbeats into {folder}, about {minutes} min\n", flush=True)
     tick, clear = _ticker(duration_s)
@@ -73,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         share = "n/a" if found.p_a is None else f"{found.p_a:.1%}"
         print(f"{found.heartbeat_s:>5g} s  shown right {share}  {found.verdict}", flush=True)
 
-    points = sweep(heartbeats_s, duration_s, folder, given, workers=options.processes, on_tick=tick, on_point=on_point)
+    points = sweep(heartbeats_s, duration_s, folder, given, workers=workers, on_tick=tick, on_point=on_point)
     clear()
     rows = [point.as_dict() for point in points]
     content = {"schema_version": SCHEMA_VERSION, "duration_s": duration_s, "options": given, "points": rows}
@@ -94,53 +95,12 @@ def read_heartbeats(text: str) -> list[float]:
     found = []
     for part in text.split(","):
         try:
-            found.append(_bounded(float(part), "--heartbeats"))
+            found.append(bounded(float(part), _LEAST_S, _MOST_S, "--heartbeats"))
         except ValueError:
             raise UsageError(
                 f"{part.strip()!r} is no number", where="--heartbeats", remedy="Write it as 10,15,20,30,60"
             ) from None
     return sorted(set(found))
-
-
-def read_options(words: list[str]) -> dict[str, object]:
-    """Options as a run takes them: ``--name value``, ``--name=value``, or ``--name`` alone.
-
-    Raises:
-        UsageError: a word that belongs to no option, or an option that is the sweep's own.
-    """
-    found: dict[str, object] = {}
-    name = ""
-    for word in words:
-        if word.startswith("--"):
-            name, sign, value = word[2:].partition("=")
-            found[name] = value if sign else True
-            if name in _FIXED:
-                raise UsageError(
-                    f"--{name} is set by the sweep", where="--", remedy="See --heartbeats, --duration, --run-id"
-                )
-        elif name and found[name] is True:
-            found[name] = word
-        else:
-            raise UsageError(f"{word!r} belongs to no option", where="--", remedy="Write options as --name value")
-    return found
-
-
-def _bounded(seconds: float, where: str) -> float:
-    if not 1 <= seconds <= _MOST_S:
-        raise UsageError(f"{seconds:g} s is out of bounds", where=where, remedy=f"Give 1 to {_MOST_S:g} seconds")
-    return seconds
-
-
-def _folder(options: argparse.Namespace) -> Path:
-    stamp = datetime.datetime.now(datetime.UTC)
-    folder: Path = options.report_dir / (options.run_id or f"presence-sweep-{stamp:%Y%m%d-%H%M%S}")
-    if folder.exists():
-        raise UsageError(
-            "it exists, and a sweep is never overwritten",
-            where=str(folder),
-            remedy="Give another --run-id, or move the folder away",
-        )
-    return folder
 
 
 def _ticker(duration_s: float) -> tuple[Callable[[float, float], None] | None, Callable[[], None]]:

@@ -127,7 +127,7 @@ def decode(blobs: Sequence[bytes]) -> Chunk:
     count_end = index_end + size * width
     index = np.frombuffer(
         b"".join([blob[_HEAD.size : end] for blob, end in zip(blobs, index_end.tolist(), strict=True)]), dtype="<u2"
-    ).astype(np.uint16)
+    ).astype(np.uint16, copy=False)
     start = np.zeros(len(blobs) + 1, dtype=np.int64)
     np.cumsum(size, out=start[1:])
     chunk = Chunk(
@@ -151,13 +151,18 @@ def _counts(
     size: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """All blobs' counts one after the other, whatever their widths, shape (entries,)."""
+    begins, ends = begin.tolist(), end.tolist()
+    raws = {
+        wide: b"".join([blobs[row][begins[row] : ends[row]] for row in np.flatnonzero(width == wide).tolist()])
+        for wide in _WIDTHS
+    }
+    parts = {wide: _signed(np.frombuffer(raw, dtype=f"<u{wide}"), "count") for wide, raw in raws.items() if raw}
+    if len(parts) == 1:
+        return next(iter(parts.values()))
     count = np.empty(int(size.sum()), dtype=np.int64)
     entry_width = np.repeat(width, size)
-    for bytes_wide in _WIDTHS:
-        rows = np.flatnonzero(width == bytes_wide).tolist()
-        if rows:
-            raw = b"".join([blobs[row][begin[row] : end[row]] for row in rows])
-            count[entry_width == bytes_wide] = _signed(np.frombuffer(raw, dtype=f"<u{bytes_wide}"), "count")
+    for wide, part in parts.items():
+        count[entry_width == wide] = part
     return count
 
 
@@ -178,8 +183,8 @@ def _check_contents(chunk: Chunk) -> None:
     start, index, count = chunk.start, chunk.index, chunk.count
     _check(index < SIZE, "names a bucket that does not exist", start)
     _check(count >= 1, "has a bucket without values", start)
-    rising = np.ones(index.size, dtype=np.bool_)
-    rising[1:] = index[1:] > index[:-1]
+    rising = np.empty(index.size, dtype=np.bool_)
+    np.greater(index[1:], index[:-1], out=rising[1:])
     filled = start[1:] > start[:-1]
     begin = start[:-1][filled]
     rising[begin] = True

@@ -5,16 +5,17 @@ among n values is ``max(floor(q * n / 100 + 0.5), 1)`` and the answer is the hig
 rank (the lowest for q = 0). PyPI's ``hdrhistogram`` is the oracle in the tests.
 Unlike it, values out of range are counted (``overflow``, ``underflow``), and sum, minimum and maximum are exact.
 
-Only buckets that hold something take memory: 10 bytes each, beside about 400 bytes a histogram.
+Only buckets that hold something take memory: 10 bytes each, beside about 400 bytes a histogram; one that was read back
+keeps its counts as narrow as they are, mostly 3 bytes a bucket, until something is added to it.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain, islice
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ _FOLD_AT: Final = 256
 _NO_INDEX: Final = np.empty(0, dtype=np.uint16)
 _NO_COUNT: Final = np.empty(0, dtype=np.int64)
 _CHUNK: Final = 1024
+_NARROW: Final = (np.uint8, np.uint16, np.uint32)
 
 
 class Histogram:
@@ -45,7 +47,7 @@ class Histogram:
 
     def __init__(self) -> None:
         self._index: NDArray[np.uint16] = _NO_INDEX
-        self._count: NDArray[np.int64] = _NO_COUNT
+        self._count: NDArray[np.integer[Any]] = _NO_COUNT
         self._waiting: array[int] = array("q")
         self._n = 0
         self._sum = 0
@@ -192,7 +194,7 @@ class Histogram:
             Values in microseconds, rising, and their counts, both of shape (buckets,).
         """
         self._fold()
-        return buckets.value_of(self._index, edge), self._count.copy()
+        return buckets.value_of(self._index, edge), self._count.astype(np.int64)
 
     def to_sparse(self) -> tuple[list[int], list[int]]:
         """Indices (rising) and counts of the buckets that hold something."""
@@ -261,9 +263,10 @@ class Histogram:
             )
             totals = np.concatenate(([0], np.cumsum(chunk.count)))[chunk.start]
             sizes = np.diff(totals).tolist()
+            count = _narrowed(chunk.count)
             for i, (sum_us, min_us, max_us, overflow, underflow) in enumerate(exact):
                 one = cls()
-                one._index, one._count = chunk.index[starts[i] : starts[i + 1]], chunk.count[starts[i] : starts[i + 1]]
+                one._index, one._count = chunk.index[starts[i] : starts[i + 1]], count[starts[i] : starts[i + 1]]
                 one._n, one._sum, one._min, one._max = sizes[i], sum_us, min_us, max_us
                 one.overflow, one.underflow = overflow, underflow
                 made.append(one)
@@ -296,6 +299,69 @@ class Histogram:
             merged._add(index.astype(np.uint16), dense[index], sum_us, min(extremes), max(extremes))
         return merged
 
+    @classmethod
+    def merge_groups(cls, labelled: Iterable[tuple[int, bytes]]) -> tuple[list[int], list[Histogram]]:
+        """The merge of each group of neighbours straight from their bytes, without making a histogram of each.
+
+        Args:
+            labelled: a label and a :meth:`to_bytes` result each; neighbours of one label are a group. An iterator is
+                read in chunks, so that beside the results memory stays small, however large a group is.
+
+        Returns:
+            The groups' labels and merges, in their order.
+
+        Raises:
+            ValueError: some bytes are not a histogram's; the text says why.
+        """
+        labels: list[int] = []
+        merges: list[Histogram] = []
+        dense = np.zeros(buckets.SIZE, dtype=np.int64)
+        rest = iter(labelled)
+        while piece := [*islice(rest, _CHUNK)]:
+            chunk = encoding.decode([blob for _, blob in piece])
+            names = np.array([label for label, _ in piece], dtype=np.int64)
+            begins = np.concatenate(([0], np.flatnonzero(names[1:] != names[:-1]) + 1))
+            for label, part in zip(names[begins].tolist(), cls._of_stretches(chunk, begins, dense), strict=True):
+                if labels and labels[-1] == label:
+                    merges[-1].merge(part)
+                    merges[-1]._count = _narrowed(merges[-1]._count)
+                else:
+                    labels.append(label)
+                    merges.append(part)
+        return labels, merges
+
+    @classmethod
+    def _of_stretches(
+        cls, chunk: encoding.Chunk, begins: NDArray[np.int64], dense: NDArray[np.int64]
+    ) -> Iterator[Histogram]:
+        """The merge of each stretch of a chunk's histograms.
+
+        Args:
+            chunk: the histograms.
+            begins: where each stretch begins, strictly rising from 0, shape (stretches,).
+            dense: room for all buckets, zero before and after each stretch.
+        """
+        filled = chunk.start[1:] > chunk.start[:-1]
+        least = np.minimum.reduceat(np.where(filled, chunk.min_us, MAX_US), begins)
+        most = np.maximum.reduceat(chunk.max_us, begins)  # 0 where there is nothing
+        low, high = buckets.index_of_unchecked(least).tolist(), buckets.index_of_unchecked(most).tolist()
+        sums = [np.add.reduceat(part, begins).tolist() for part in (chunk.sum_us, chunk.overflow, chunk.underflow)]
+        entries = chunk.start[[*begins.tolist(), filled.size]].tolist()
+        exact = zip(*sums, least.tolist(), most.tolist(), strict=True)
+        for i, (sum_us, overflow, underflow, min_us, max_us) in enumerate(exact):
+            made = cls()
+            made.overflow, made.underflow = overflow, underflow
+            begin, end = entries[i], entries[i + 1]
+            if begin < end:
+                here = dense[low[i] : high[i] + 1]
+                np.add.at(here, chunk.index[begin:end] - np.uint16(low[i]), chunk.count[begin:end])
+                taken = np.flatnonzero(here != 0)  # of truth values it is several times as fast
+                count = here[taken]
+                here[taken] = 0
+                made._index, made._count = (taken + low[i]).astype(np.uint16), _narrowed(count)
+                made._n, made._sum, made._min, made._max = int(count.sum()), sum_us, min_us, max_us
+            yield made
+
     @staticmethod
     def index_of(us: NDArray[np.int64]) -> NDArray[np.int64]:
         """The bucket of each value in microseconds; see :func:`loadtest.metrics.buckets.index_of`."""
@@ -309,7 +375,8 @@ class Histogram:
     def parts(self) -> Parts:
         """All that the histogram consists of; the arrays are its own and must not be changed."""
         self._fold()
-        return Parts(self._index, self._count, self._sum, self._min, self._max, self.overflow, self.underflow)
+        count = self._count.astype(np.int64, copy=False)
+        return Parts(self._index, count, self._sum, self._min, self._max, self.overflow, self.underflow)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Histogram):
@@ -355,6 +422,8 @@ class Histogram:
             self._index, self._count = index.copy(), count.copy()
             self._min, self._max = min_us, max_us
         else:
+            if self._count.dtype != np.int64:
+                self._count = self._count.astype(np.int64)
             at = np.searchsorted(self._index, index)
             known = self._index[np.minimum(at, self._index.size - 1)] == index
             self._count[at[known]] += count[known]
@@ -366,6 +435,13 @@ class Histogram:
             self._min, self._max = min(self._min, min_us), max(self._max, max_us)
         self._n += int(count.sum())
         self._sum += sum_us
+
+
+def _narrowed(count: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+    """Counts in the narrowest type that holds all of them."""
+    most = int(count.max()) if count.size else 0
+    narrow = next((dtype for dtype in _NARROW if most <= np.iinfo(dtype).max), np.int64)
+    return count.astype(narrow, copy=False)
 
 
 def _decoded_chunks(blobs: Iterable[bytes]) -> Iterable[encoding.Chunk]:

@@ -374,11 +374,7 @@ class Run:
         with self._decoding():
             if coarsen == 1:
                 return windows, Histogram.decode_many(blobs())
-            hists = []
-            for label, step in groupby(rows, key=lambda row: phases.label(row[0], coarsen)):
-                windows.append(label)
-                hists.append(Histogram.merge_encoded(blob for _, blob in step))
-            return windows, hists
+            return Histogram.merge_groups((phases.label(window, coarsen), blob) for window, blob in rows)
 
     def _place(self, columns: dict[str, Any], phases: Phases, started_s: float) -> None:
         """Add start_s and phase to columns that have a window."""

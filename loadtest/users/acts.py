@@ -1,8 +1,6 @@
 """What people do, as REST calls with the ledger entries of what must follow from them.
 
-Each act opens its entries before its call: the contract's consequences say which events follow, always or perhaps. An
-event that carries our text is matched by its mark; any other by its subject, and an act whose subject is not free is
-not done (see :mod:`loadtest.collect.ledger`).
+An act whose subject is not free is not done; how calls and entries go together is :mod:`loadtest.users.emitting`'s.
 """
 
 from __future__ import annotations
@@ -10,21 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from loadtest import api
-from loadtest.clock import NS_PER_US, Clock
-from loadtest.collect import Action, Collector, Entry, emission_key, write_mark
+from loadtest.clock import NS_PER_US
+from loadtest.collect import Entry, emission_key, write_mark
 from loadtest.collect.subjects import MARKED, actor_name, events_by_state, subject_key
-from loadtest.collect.tallies import Part
-from loadtest.contract import Consequence, consequences
 from loadtest.directory import Agent, Contact
 from loadtest.distributed import creations
 from loadtest.plan import Step
-from loadtest.rest import Reply, RestClient
+from loadtest.rest import Reply
 from loadtest.users.abilities import Abilities
+from loadtest.users.emitting import Crew, Emitting, Follow, outcome
 from loadtest.users.scene import Conversation, Moment, Scene, State
-from loadtest.users.settings import FleetSettings
 
 _WORDS = (
     "Hello, could you help me with my order?",
@@ -34,7 +30,6 @@ _WORDS = (
     "I would like to return an item.",
     "Which plan includes the export?",
 )
-_UNBOUNDED = 255
 #: emitter in the marks of the plan's messages
 _PLAN = 0
 #: the messages an exchange may consist of: by an agent or not, with a form or not, private or not
@@ -45,40 +40,8 @@ _SHOWN: Mapping[State, str] = {
     "assignee": "assignee.changed",
     "team": "team.changed",
 }
-#: events that perhaps follow and are awaited: each names a subject that nothing else of ours is likely to use
-_AWAITED_PERHAPS = frozenset({"contact.updated", "contact.merged", "contact.deleted"})
 _STATUS = "conversation.status_changed"
 _FIRST_REPLY = "first.reply.created"
-
-
-class Crew(Protocol):
-    """What acts need of their process's fleet."""
-
-    @property
-    def clock(self) -> Clock:
-        """What measures."""
-
-    @property
-    def collector(self) -> Collector:
-        """Where things are counted."""
-
-    @property
-    def rest(self) -> RestClient:
-        """Sends calls."""
-
-    @property
-    def settings(self) -> FleetSettings:
-        """Options of the run."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Follow:
-    """One event that follows from a call, with its key; an empty key is bound by the answer."""
-
-    event: str
-    key: bytes
-    perhaps: bool = False
-    most: int = 1
 
 
 @dataclass(slots=True)
@@ -92,13 +55,22 @@ class Acts:
 
     crew: Crew
     emitter: int
-    abilities: Abilities = field(init=False)
     teams: dict[int, Sequence[int]] = field(default_factory=dict)
     _sequence: count[int] = field(default_factory=count)
     _bases: dict[int, list[int]] = field(default_factory=dict)
+    _calls: Emitting = field(init=False)
 
     def __post_init__(self) -> None:
-        self.abilities = Abilities(self.crew.collector.note)
+        self._calls = Emitting(self.crew)
+
+    @property
+    def abilities(self) -> Abilities:
+        """What the target was seen to lack."""
+        return self._calls.abilities
+
+    def send(self, call: api.Call, moment: Moment) -> Reply:
+        """Send a call from which nothing follows, once, and count it."""
+        return self._calls.send(call, moment)
 
     # -- talk --------------------------------------------------------------------------------------------------------
 
@@ -143,7 +115,9 @@ class Acts:
             call = api.contact_send_message(actor, conversation.number, content, echo_id)
         ledger = self.crew.collector.ledger
         entries = [
-            ledger.open(key.encode("ascii"), self._action(MARKED, call, conversation, actor, moment, private=private))
+            ledger.open(
+                key.encode("ascii"), self._calls.action(MARKED, call, conversation, actor, moment, private=private)
+            )
         ]
         reopens = actor is contact and conversation.state.get("status") == "resolved"
         reopens &= "status" not in conversation.in_doubt
@@ -153,15 +127,15 @@ class Acts:
             conversation.in_doubt.add("status")
             state = (_STATUS, "open")
             if _STATUS in self.crew.collector.tracked:
-                follow = _Follow(_STATUS, self._status_key(conversation, "open"))
-                told = self._open(follow, call, conversation, actor, moment)
+                follow = Follow(_STATUS, self._status_key(conversation, "open"))
+                told = self._calls.open(follow, call, conversation, actor, moment)
                 entries += [] if told is None else [told]
         if isinstance(actor, Agent):
             choice = "private" if private else "public"
             if not private and not conversation.answered:
                 bind = self._first_reply(call, conversation, actor, moment, entries)
-        parts = self._parts(call, conversation, actor, moment, choice=choice, state=state)
-        reply = self._perform(call, entries, conversation, moment, bind, parts)
+        parts = self._calls.parts(call, conversation, actor, moment, choice=choice, state=state)
+        reply = self._calls.perform(call, entries, conversation, moment, bind, parts)
         if reopens and (status := outcome(reply)) != "uncertain":
             conversation.in_doubt.discard("status")
             conversation.state["status"] = "resolved" if status == "void" else "open"
@@ -182,7 +156,7 @@ class Acts:
         where.answered = True
         if _FIRST_REPLY not in self.crew.collector.tracked:
             return None
-        entry = self._open(_Follow(_FIRST_REPLY, b"", perhaps=True), call, where, actor, moment)
+        entry = self._calls.open(Follow(_FIRST_REPLY, b"", perhaps=True), call, where, actor, moment)
         assert entry is not None
         entries.append(entry)
         account_id, ledger = where.contact.account_id, self.crew.collector.ledger
@@ -203,7 +177,7 @@ class Acts:
             call = api.agent_toggle_typing(actor, contact.account_id, conversation.number, typing=on)
         else:
             call = api.contact_toggle_typing(actor, conversation.number, typing=on)
-        return self._emit(call, conversation, actor, moment, choice="on" if on else "off") is not None
+        return self._calls.emit(call, conversation, actor, moment, choice="on" if on else "off") is not None
 
     def may_type(self, conversation: Conversation, actor: Agent | Contact, now_ns: int, *, on: bool) -> bool:
         """Whether a typing event of the actor could be told from the one before."""
@@ -218,8 +192,8 @@ class Acts:
         """The contact opens a conversation; returns the answer and the conversation's number, None without one."""
         call = api.contact_create_conversation(contact, self.crew.settings.run_tag)
         place = Conversation(contact, identity, 0)
-        follow = _Follow("conversation.created", b"")
-        entry = self._open(follow, call, place, contact, moment)
+        follow = Follow("conversation.created", b"")
+        entry = self._calls.open(follow, call, place, contact, moment)
         assert entry is not None
         opened: list[int] = []
 
@@ -230,7 +204,7 @@ class Acts:
             key = subject_key("conversation.created", contact.account_id, opened[0])
             self.crew.collector.ledger.bind(entry, key)
 
-        reply = self._perform(call, [entry], place, moment, bind)
+        reply = self._calls.perform(call, [entry], place, moment, bind)
         return reply, opened[0] if opened else None
 
     # -- acts --------------------------------------------------------------------------------------------------------
@@ -251,7 +225,9 @@ class Acts:
         account_id, number = contact.account_id, where.number
         match step.kind:
             case "read":
-                return self._emit(api.contact_update_last_seen(contact, number), where, contact, moment) is not None
+                return (
+                    self._calls.emit(api.contact_update_last_seen(contact, number), where, contact, moment) is not None
+                )
             case "resolve":
                 return self._change("status", "resolved", scene, moment)
             case "reopen":  # only what is resolved: an open conversation's status does not change
@@ -273,12 +249,12 @@ class Acts:
                     return False
                 email = f"{self.crew.settings.run_tag}-{slot}@loadtest.invalid"
                 call = api.contact_update_message(contact, number, scene.message_id, email)
-                return self._emit(call, where, contact, moment, message_id=scene.message_id) is not None
+                return self._calls.emit(call, where, contact, moment, message_id=scene.message_id) is not None
             case "update_contact":
                 call = api.agent_update_contact(
                     agent, account_id, contact.contact_id, {"custom_attributes": {"loadtest": str(slot)}}
                 )
-                return self._emit(call, where, agent, moment) is not None
+                return self._calls.emit(call, where, agent, moment) is not None
             case "create_contact":
                 scene.created = self._create_contact(scene, slot, moment)
                 return True
@@ -298,7 +274,7 @@ class Acts:
         where, agent = scene.conversation, scene.agent
         account_id = where.contact.account_id
         if account_id not in self.teams:
-            reply = self.send(api.agent_list_teams(agent, account_id), moment)
+            reply = self._calls.send(api.agent_list_teams(agent, account_id), moment)
             if outcome(reply) == "uncertain":
                 return False
             try:
@@ -333,7 +309,7 @@ class Acts:
             case "team":
                 call = api.agent_assign_team(agent, account_id, number, value)
         where.in_doubt.add(what)
-        reply = self._emit(call, where, agent, moment, state=(_SHOWN[what], "" if value is None else str(value)))
+        reply = self._calls.emit(call, where, agent, moment, state=(_SHOWN[what], "" if value is None else str(value)))
         status = "void" if reply is None else outcome(reply)
         if status != "uncertain":
             where.in_doubt.discard(what)
@@ -347,7 +323,7 @@ class Acts:
         call = api.agent_create_contact(
             agent, beside.account_id, beside.inbox_id, name, email=f"{name}@loadtest.invalid", identifier=name
         )
-        entry = self._open(_Follow("contact.created", b""), call, scene.conversation, agent, moment)
+        entry = self._calls.open(Follow("contact.created", b""), call, scene.conversation, agent, moment)
         assert entry is not None
         made: list[Contact] = []
 
@@ -368,7 +344,7 @@ class Acts:
                     )
                 )
 
-        self._perform(call, [entry], scene.conversation, moment, bind)
+        self._calls.perform(call, [entry], scene.conversation, moment, bind)
         return made[0] if made else None
 
     def _created(self, kind: Literal["contact", "conversation"], number: int, of: Contact) -> None:
@@ -396,200 +372,7 @@ class Acts:
             return True
         call = api.agent_merge_contacts(scene.agent, created.account_id, base, created.contact_id)
         place = Conversation(created, -1, scene.opened)
-        return self._emit(call, place, scene.agent, moment, contact_id=base) is not None
-
-    # -- emitting ----------------------------------------------------------------------------------------------------
-
-    def _emit(
-        self,
-        call: api.Call,
-        where: Conversation,
-        actor: Agent | Contact,
-        moment: Moment,
-        *,
-        choice: str = "",
-        message_id: int = 0,
-        contact_id: int = 0,
-        state: tuple[str, str] | None = None,
-    ) -> Reply | None:
-        """Send a call with entries for all events that follow; None when one of their subjects is not free.
-
-        ``state`` is an event that shows the state which the call sets, and that state.
-        """
-        collector = self.crew.collector
-        follows = [
-            follow
-            for one in consequences(call.endpoint.name, collector.settings.dialect, choice=choice)
-            if (follow := self._follow(one, where, actor, message_id, contact_id, state)) is not None
-        ]
-        now_ns = self.crew.clock.now_ns()
-        if not all(collector.ledger.is_free(f.key, now_ns) for f in follows):
-            return None
-        entries = [self._open(f, call, where, actor, moment) for f in follows]
-        ids = {"message_id": message_id, "contact_id": contact_id}
-        parts = self._parts(call, where, actor, moment, choice=choice, state=state, **ids)
-        return self._perform(call, [e for e in entries if e is not None], where, moment, parts=parts)
-
-    def _parts(
-        self,
-        call: api.Call,
-        where: Conversation,
-        actor: Agent | Contact,
-        moment: Moment,
-        *,
-        choice: str = "",
-        message_id: int = 0,
-        contact_id: int = 0,
-        state: tuple[str, str] | None = None,
-    ) -> list[Part]:
-        """What a call adds to the tallies of events that cannot be told to be one action's."""
-        collector = self.crew.collector
-        parts: list[Part] = []
-        if not collector.counted:
-            return parts
-        for one in consequences(call.endpoint.name, collector.settings.dialect, choice=choice):
-            number = self._subject_id(one, where, message_id, contact_id)
-            if one.event in collector.counted and number:
-                key = subject_key(one.event, where.contact.account_id, number)
-                action = self._action(one.event, call, where, actor, moment)
-                shown = state[1] if state is not None and state[0] == one.event else None
-                least = one.least if shown is None else max(1, one.least)  # that it changes is known
-                parts.append(collector.ledger.tallies.begin(key, action, least, one.most, shown))
-        return parts
-
-    @staticmethod
-    def _subject_id(one: Consequence, where: Conversation, message_id: int, contact_id: int) -> int:
-        """The id that frames of an event name as what they are about; 0 where it is not known."""
-        subject = "conversation" if one.spec is None else one.spec.subject
-        if subject == "contact":
-            if one.event == "contact.deleted":  # of two that are merged, the one that goes
-                return where.contact.contact_id
-            return contact_id or where.contact.contact_id
-        return message_id if subject == "message" else where.number
-
-    def _follow(
-        self,
-        one: Consequence,
-        where: Conversation,
-        actor: Agent | Contact,
-        message_id: int,
-        contact_id: int,
-        state: tuple[str, str] | None,
-    ) -> _Follow | None:
-        """The key under which an event of a call is awaited; None where it is not."""
-        perhaps = one.certainty == "perhaps"
-        if one.event not in self.crew.collector.tracked or (perhaps and one.event not in _AWAITED_PERHAPS):
-            return None
-        is_typing = one.spec is not None and one.spec.subject == "typing"
-        who = actor_name(*_role_and_id(actor)) if is_typing else ""
-        number = self._subject_id(one, where, message_id, contact_id)
-        if not number:
-            return None
-        by_state = events_by_state(self.crew.collector.settings.dialect)
-        if state is not None and state[0] == one.event and one.event in by_state:
-            who = state[1]
-        key = subject_key(one.event, where.contact.account_id, number, who)
-        return _Follow(one.event, key, perhaps, one.most or _UNBOUNDED)
-
-    def _open(
-        self, follow: _Follow, call: api.Call, where: Conversation, actor: Agent | Contact, moment: Moment
-    ) -> Entry | None:
-        collector = self.crew.collector
-        action = self._action(follow.event, call, where, actor, moment, follow.perhaps, follow.most)
-        if not follow.key:
-            return collector.ledger.open_unbound(action)
-        return collector.ledger.open_subject(follow.key, action, collector.batch)
-
-    def _action(
-        self,
-        event: str,
-        call: api.Call,
-        where: Conversation,
-        actor: Agent | Contact,
-        moment: Moment,
-        perhaps: bool = False,
-        most: int = 1,
-        *,
-        private: bool = False,
-    ) -> Action:
-        role, actor_id = _role_and_id(actor)
-        contact = where.contact
-        return Action(
-            event=event,
-            call=call.endpoint.name,
-            account_id=contact.account_id,
-            inbox_id=contact.inbox_id,
-            conversation_id=where.number,
-            contact_id=contact.contact_id,
-            actor_role=role,
-            actor_id=actor_id,
-            private=private,
-            due_ns=moment.due_ns,
-            dispatched_ns=moment.dispatched_ns,
-            perhaps=perhaps,
-            most=most,
-            spared=self.crew.collector.people.spared(event, role, contact.account_id, actor_id),
-        )
-
-    def _perform(
-        self,
-        call: api.Call,
-        entries: Sequence[Entry],
-        where: Conversation,
-        moment: Moment,
-        bind: Callable[[bytes], None] | None = None,
-        parts: Sequence[Part] = (),
-    ) -> Reply:
-        """Send a call and tell its entries what became of it."""
-        ledger = self.crew.collector.ledger
-        where.under_way += 1
-        try:
-            reply = self.send(call, moment)
-        finally:
-            where.under_way -= 1
-        status = outcome(reply)
-        for entry in entries:
-            ledger.written(entry, reply.written_ns)
-        if bind is not None and status == "ok":
-            try:
-                bind(reply.body)
-            except ValueError as error:
-                self.crew.collector.note("error", f"{call.endpoint.name}: {error}")
-                status = "void"  # without a subject nothing can be matched, so nothing is claimed
-        ended_ns = reply.responded_ns or self.crew.clock.now_ns()
-        for entry in entries:
-            ledger.responded(entry, ended_ns, status)
-        for part in parts:
-            ledger.tallies.finish(part, reply.written_ns, status)
-        return reply
-
-    def send(self, call: api.Call, moment: Moment) -> Reply:
-        """Send a call once and count it."""
-        collector = self.crew.collector
-        reply = self.crew.rest.send(call)
-        self.abilities.answered(call.endpoint.name, reply.status)
-        batch, window, name = collector.batch, collector.window(moment.due_ns), call.endpoint.name
-        batch.add(window, "rest.n", name)
-        failed = reply.error or ("" if reply.status and 200 <= reply.status < 300 else str(reply.status))
-        if failed:
-            batch.add(window, "rest.error", name, failed)
-        batch.hist(window, "rest_wait", name).record(max(0, reply.written_ns - moment.dispatched_ns) // NS_PER_US)
-        if reply.responded_ns is not None:
-            batch.hist(window, "rest", name).record((reply.responded_ns - reply.written_ns) // NS_PER_US)
-        return reply
-
-
-def _role_and_id(actor: Agent | Contact) -> tuple[str, int]:
-    return ("agent", actor.user_id) if isinstance(actor, Agent) else ("contact", actor.contact_id)
-
-
-def outcome(reply: Reply) -> str:
-    """What a call's answer says of its emission: ``ok``, ``void`` or ``uncertain``."""
-    if not reply.sent:  # it never left: nothing was emitted
-        return "void"
-    if reply.status is None or reply.status >= 500:
-        return "uncertain"
-    return "ok" if 200 <= reply.status < 300 else "void"
+        return self._calls.emit(call, place, scene.agent, moment, contact_id=base) is not None
 
 
 def _created_id(reply: Reply) -> int | None:

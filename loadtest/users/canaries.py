@@ -14,7 +14,7 @@ from gevent.event import Event as Signal
 
 from loadtest.clock import NS_PER_S
 from loadtest.plan import Canary, next_in_turn
-from loadtest.users.acts import Crew
+from loadtest.users.emitting import Crew
 
 Inbox = tuple[int, int]
 """Account and inbox."""

@@ -22,7 +22,8 @@ from loadtest.clock import NS_PER_S
 from loadtest.directory import Agent, Contact, Role
 from loadtest.plan import ACTS, Act, Mix, Pacer, Paces, Step, Talk, uniform
 from loadtest.rest import Reply
-from loadtest.users.acts import Acts, Crew, outcome
+from loadtest.users.acts import Acts
+from loadtest.users.emitting import Crew, outcome
 from loadtest.users.ensemble import Answerers, Ensemble
 from loadtest.users.scene import Conversation, Moment, Scene
 

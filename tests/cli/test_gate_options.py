@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.cli.gate_options import add_gate_options, bounded, gate_of, read_locust_options, read_margins
+from loadtest.cli.gate_options import add_gate_options, gate_of, read_margins
 from loadtest.errors import UsageError
 
 
@@ -48,24 +48,3 @@ def test_a_warm_up_out_of_bounds_is_refused() -> None:
     for text in ("-1", "nan"):
         with pytest.raises(UsageError, match="--warm-up"):
             gate_of(parsed("--warm-up", text))
-
-
-def test_options_behind_the_dashes_go_to_every_run() -> None:
-    """With a value behind an equals sign, behind a blank, or none."""
-    words = ["--agents", "50", "--agent-expiry=20", "--push-presence"]
-
-    assert {"agents": "50", "agent-expiry": "20", "push-presence": True} == read_locust_options(words, (), "")
-
-
-@pytest.mark.parametrize("words", [["50"], ["--agents", "5", "6"], ["--host", "x"], ["--host=x"]])
-def test_stray_words_and_the_verbs_own_options_are_refused(words: list[str]) -> None:
-    """A verb sets its own itself."""
-    with pytest.raises(UsageError):
-        read_locust_options(words, {"host"}, "See --baseline")
-
-
-def test_bounds_hold_their_ends() -> None:
-    """And refuse what is beyond."""
-    assert (0.0, 1.0) == (bounded(0.0, 0.0, 1.0, "x"), bounded(1.0, 0.0, 1.0, "x"))
-    with pytest.raises(UsageError, match="out of bounds"):
-        bounded(1.1, 0.0, 1.0, "x")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.cli import main
-from loadtest.cli.presence_sweep import read_heartbeats, read_options
+from loadtest.cli.presence_sweep import read_heartbeats
 from loadtest.errors import UsageError
 
 
@@ -23,18 +23,24 @@ def test_what_is_no_heartbeat_is_refused(text: str) -> None:
         read_heartbeats(text)
 
 
-def test_options_behind_the_dashes_go_to_every_run() -> None:
-    """With a value behind an equals sign, behind a blank, or none."""
-    words = ["--agents", "50", "--agent-expiry=20", "--push-presence"]
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--", "--heartbeat", "3"], "--heartbeat is set by the verb itself"),
+        (["--", "--run-time=5s"], "--run-time is set by the verb itself"),
+        (["--duration", "nan"], "--duration"),
+        (["--processes", "0"], "--processes"),
+    ],
+)
+def test_the_sweeps_own_options_and_nonsense_are_refused(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sweep sets heartbeat and length itself; nothing is run or made."""
+    code = main(["presence-sweep", "--report-dir", str(tmp_path / "new"), *words])
 
-    assert read_options(words) == {"agents": "50", "agent-expiry": "20", "push-presence": True}
-
-
-@pytest.mark.parametrize("words", [["50"], ["--agents", "5", "6"], ["--heartbeat", "3"], ["--run-time=5s"]])
-def test_stray_words_and_the_sweeps_own_options_are_refused(words: list[str]) -> None:
-    """A sweep sets heartbeat and length itself."""
-    with pytest.raises(UsageError):
-        read_options(words)
+    assert code == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_sweep_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -311,3 +311,24 @@ def test_a_note_keeps_its_text(tmp_path: Path) -> None:
     frame = open_run(write(tmp_path / "r1", Batch(notes=[note]))).note_frame()
 
     assert ("Überlast – 過負荷", {"wer": "я"}) == (frame["text"][0], frame["data"][0])
+
+
+@pytest.mark.parametrize("coarsen", [2, 7, 1_000])
+def test_windows_joined_in_bulk_are_those_joined_one_by_one(tmp_path: Path, coarsen: int) -> None:
+    """Seeded random store of a ramp, a hold and a drain: each row is the merge of its own windows, to the bit."""
+    rng = np.random.default_rng(20_260_101)
+    batch = Batch(notes=[phase("ramp", 0), phase("hold", 11), phase("drain", 83), phase("end", 99)])
+    for second in rng.permutation(100)[:80].tolist():
+        for name, role in (("a", "agent"), ("a", "contact"), ("b", "")):
+            hist = batch.hist(START_S + second, "fanout", name, role)
+            hist.record_many(rng.integers(-5, 10 ** rng.integers(1, 11), rng.integers(0, 400)))
+    run = open_run(write(tmp_path / "r1", batch))
+    phases, fine = run.phases(), run.hist_frame()
+    expected: dict[tuple[str, str, int], Histogram] = {}
+    for row in fine.itertuples(index=False):
+        key = (row.name, row.role, phases.label(row.window, coarsen))
+        expected.setdefault(key, Histogram()).merge(row.hist)
+    coarse = run.hist_frame(coarsen=coarsen)
+
+    assert list(expected) == list(zip(coarse["name"], coarse["role"], coarse["window"], strict=True))
+    assert list(expected.values()) == coarse["hist"].tolist()
