@@ -28,7 +28,7 @@ _BUSY_S: Final = 5.0
 _OPEN_S: Final = 30.0
 _OPEN_LEAST: Final = 2
 _CACHE_KIB: Final = 256
-"""Pages that SQLite keeps in memory: its own 2,000 KiB fill with what is written for minutes, which looks like a leak."""
+"""Pages that SQLite keeps in memory: its own 2,000 KiB fill for minutes with what is written, as a leak would."""
 
 
 class RunWriter:

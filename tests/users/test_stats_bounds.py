@@ -37,7 +37,7 @@ def test_rates_of_a_week_are_those_of_a_minute():
 
 
 def test_response_times_are_copied_for_the_total_only(monkeypatch):
-    """Locust reads the latest percentiles of its total alone: no entry keeps copies of its table, nor makes new ones."""
+    """Locust reads the latest percentiles of its total alone: no entry keeps copies of its table."""
     stats = RequestStats()
     environ = environment(stats)
     now_s = 1_700_000_000
