@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any, Protocol
 
 import msgspec
@@ -28,6 +29,9 @@ from loadtest.refserver.state import State
 CHANNEL = "RoomChannel"
 MAX_MESSAGE_BYTES = 67_108_863
 """Longest message taken, as websocket-driver's."""
+SEND_BUFFER_BYTES = 65_536
+"""What the kernel is to keep of what one peer does not read (Linux doubles it); the rest waits in this process, where
+its backlog is counted. Left to itself, a kernel keeps megabytes on loopback, and a slow reader shows after minutes."""
 
 _log = logging.getLogger(__name__)
 
@@ -156,6 +160,9 @@ class CableServer:
         transport = request.transport
         if transport is None:  # the peer left during the handshake
             return socket
+        own = transport.get_extra_info("socket")
+        if own is not None:
+            own.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER_BYTES)
         connection = Connection(socket, transport)
         connection.write(WELCOME)
         self.connections.add(connection)

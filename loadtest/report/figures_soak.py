@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,7 +21,9 @@ from loadtest.report.timeline import Timeline
 
 MOST_LEVELS = 12
 MOST_MAPS = 3
-MOST_EVENTS = 200
+MOST_EVENTS = 100
+"""Of a kind: many errors leave room for what else there was."""
+
 _S_PER_H = 3600.0
 _SHADES = ((0.0, 0.14), (0.02, 0.3), (0.08, 0.5), (0.2, 0.75), (0.4, 1.0))
 """Least share of a column's deliveries, and how dark its cell is."""
@@ -31,19 +34,31 @@ _TICKS = 0.055
 _DAY_STYLES = ((0, ()), (0, (5, 1.5)), (0, (1, 1.2)), (0, (4, 1.5, 1, 1.5)))
 EVENT_COLOURS = {
     "annotation": ink.VIOLET,
-    "restart": ink.VERMILLION,
     "storm": ink.PINK,
+    "resumed": ink.GREEN,
+    "reconnect": ink.GREEN,
+    "recovered": ink.GREEN,
+    "restart": ink.VERMILLION,
     "disconnect": ink.VERMILLION,
     "error": ink.VERMILLION,
-    "resume": ink.GREEN,
+    "abort": ink.VERMILLION,
+    "deaf": ink.VERMILLION,
+    "worker_lost": ink.GOLD,
+    "generator_error": ink.GOLD,
+    "watch_failed": ink.GOLD,
 }
-"""Notes that are drawn into the figures, by their kind."""
+"""Notes that are drawn into the figures, by their kind: what the target did in red, what only we did not see in gold."""
 
 
 def events(notes: pd.DataFrame) -> list[tuple[float, str, str]]:
     """(seconds since the run's start, kind, text) of the notes that figures mark."""
-    rows = zip(notes["at_s"].tolist(), notes["kind"].tolist(), notes["text"].tolist(), strict=True)
-    return [(at_s, kind, text) for at_s, kind, text in rows if kind in EVENT_COLOURS][:MOST_EVENTS]
+    found: list[tuple[float, str, str]] = []
+    marked: Counter[str] = Counter()
+    for at_s, kind, text in zip(notes["at_s"].tolist(), notes["kind"].tolist(), notes["text"].tolist(), strict=True):
+        marked[kind] += 1
+        if kind in EVENT_COLOURS and marked[kind] <= MOST_EVENTS:
+            found.append((at_s, kind, text))
+    return found
 
 
 def drift(soak: Soak, line: Timeline, notes: pd.DataFrame) -> ink.Picture | None:

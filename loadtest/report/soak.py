@@ -39,7 +39,10 @@ PAGE_NAME: Final = "soak.html"
 MOST_MOMENTS: Final = 200
 _HISTS: Final = ("fanout", "rest", "connect", "confirm", "ping_gap", "beat_reply")
 _COUNTS: Final = ("users.planned_us", "generator.wall_us")
-_LOUD: Final = {"error": "bad", "restart": "bad", "watch_failed": "warn", "breach": "warn", "disconnect": "warn"}
+_LOUD: Final = {
+    **dict.fromkeys(("error", "restart", "abort", "deaf", "worker_lost", "generator_error"), "bad"),
+    **dict.fromkeys(("watch_failed", "breach", "disconnect"), "warn"),
+}
 _TONE: Final = {**soak_tables.TONE, soak_text.NOT_JUDGED: "void"}
 _SIGN: Final = {"PASS": "✓", "FAIL": "✗", "INCONCLUSIVE": "?", "INVALID": "!"}
 _TERMS: Final = (

@@ -27,6 +27,8 @@ from loadtest.store.backlog import Backlog
 _BUSY_S: Final = 5.0
 _OPEN_S: Final = 30.0
 _OPEN_LEAST: Final = 2
+_CACHE_KIB: Final = 256
+"""Pages that SQLite keeps in memory: its own 2,000 KiB fill for minutes with what is written, as a leak would."""
 
 
 class RunWriter:
@@ -57,6 +59,7 @@ class RunWriter:
         self._series: dict[tuple[str, str, str], int] = {}
         self._backlog = Backlog()
         self._gauges = thinning.Gauges(window_s)
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         thinning.teach(connection)
         self._closings = thinning.Closings(most_closings, *_closings_there(connection))
 

@@ -31,8 +31,13 @@ class Beater:
         self.active = True
 
     def cancel(self) -> None:
-        """Beat no more."""
+        """Beat no more, and let go of who did: no circle is left for the garbage collector."""
         self.active = False
+        self.send = _nothing
+
+
+def _nothing() -> None:
+    """What a cancelled beat sends."""
 
 
 class Heartbeats:

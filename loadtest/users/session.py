@@ -224,7 +224,7 @@ class Session:
                 self._resume()
             if self._outcome is None:
                 self._departure = departure
-                self._outcome = self._ended("left")
+                self._end(self._ended("left"))
         except TransportError as error:
             self._failed(error)
             return Outcome("refused", detail=str(error))

@@ -1,7 +1,11 @@
 """Figures of a soak: what they show, and what they leave out."""
 
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
+import loadtest
 from loadtest.analysis.budget import parse_budget
 from loadtest.analysis.soak import judge
 from loadtest.report import figures_soak, ink
@@ -60,3 +64,24 @@ def test_marked_events_are_those_people_look_for():
     run = data(Story(marked=0.1))
 
     assert figures_soak.events(run.notes) == []
+
+
+def test_what_is_coloured_is_what_runs_write():
+    """Each kind that has a colour is one that some part of a run writes, by that very name."""
+    package = Path(loadtest.__file__).parent
+    writers = [file for file in package.rglob("*.py") if file.parent.name not in ("report", "analysis")]
+    sources = "".join(file.read_text(encoding="utf-8") for file in writers)
+
+    assert [kind for kind in figures_soak.EVENT_COLOURS if f'"{kind}"' not in sources] == []
+    assert {"storm", "resumed", "restart", "annotation", "watch_failed"} <= figures_soak.EVENT_COLOURS.keys()
+
+
+def test_many_of_a_kind_leave_room_for_others():
+    """A thousand errors do not hide the storm after them."""
+    kinds = ["error"] * 1_000 + ["phase", "storm"]
+    notes = pd.DataFrame({"at_s": range(len(kinds)), "kind": kinds, "text": ["x"] * len(kinds)})
+
+    marked = figures_soak.events(notes)
+
+    assert [kind for _, kind, _ in marked] == ["error"] * figures_soak.MOST_EVENTS + ["storm"]
+    assert marked[-1][0] == 1_001

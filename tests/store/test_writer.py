@@ -50,6 +50,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "reports" / "r1"
 
 
+def test_few_pages_of_the_file_are_kept_in_memory(folder: Path) -> None:
+    """A file of any size takes 256 KiB of memory, also one that is gone on with."""
+    (most,) = sqlite3.connect(":memory:").execute("PRAGMA cache_size").fetchone()
+    with RunWriter.create(folder, META) as writer:
+        made = writer._connection.execute("PRAGMA cache_size").fetchone()
+    with RunWriter.open(folder) as writer:
+        opened = writer._connection.execute("PRAGMA cache_size").fetchone()
+
+    assert (made, opened) == ((-256,), (-256,))
+    assert most < -256  # what it would be
+
+
 def test_the_file_alone_is_the_run(folder: Path) -> None:
     """A closed run is one file, with no neighbour and no write-ahead log."""
     write(folder, Batch(closings=[closing("m1")]))

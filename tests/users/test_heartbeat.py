@@ -1,6 +1,8 @@
 """Beats: spread over one heartbeat at first, then exactly periodic."""
 
+import gc
 import itertools
+import weakref
 
 import gevent
 from gevent.event import Event
@@ -64,3 +66,24 @@ def test_a_cancelled_user_beats_no_more():
     loop.kill()
 
     assert set(sent) == {"here"}
+
+
+def test_who_is_cancelled_is_let_go():
+    """A cancelled beat waits in the schedule without whoever it belonged to."""
+
+    class Owner:
+        def send(self):
+            """A beat."""
+
+    owner = Owner()
+    gone = weakref.ref(owner)
+    beater = Heartbeats(SystemClock(), 30.0, lambda due_ns, at_ns: None).add(owner.send)
+    owner.beater = beater
+    gc.disable()
+    try:
+        beater.cancel()
+        del owner
+        assert gone() is None
+    finally:
+        gc.enable()
+    assert not beater.active

@@ -1,5 +1,7 @@
 """A visit: how it begins, and every way in which it ends."""
 
+import gc
+
 import gevent
 import pytest
 
@@ -16,6 +18,11 @@ def agent_session(fleet, token=None):
     if token is not None:
         who = Agent(who.account_ids, who.user_id, who.role, who.inbox_ids, token, who.access_token)
     return Session(fleet, 0, who)
+
+
+def sessions_in_memory():
+    """All that there are."""
+    return [one for one in gc.get_objects() if type(one) is Session]
 
 
 @pytest.fixture
@@ -38,6 +45,22 @@ def test_a_stay_ends_by_plan(launch, directory, server):
     assert ("left", True) == (outcome.ending, outcome.confirmed)
     assert (0, 0) == (fleet.collector.connected_count, fleet.poller.connections)
     assert (1, 1) == (launch.total("cable.connects"), launch.total("cable.disconnects", "by_us"))
+
+
+def test_what_is_over_is_gone(launch, directory, server):
+    """Nothing holds a session that ended, no beat to come nor a circle, which the garbage collector may never see."""
+    fleet = launch(server.url, directory)
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(sessions_in_memory())
+        outcomes = [agent_session(fleet).visit(0.01).ending for _ in range(3)]
+        after = len(sessions_in_memory())
+    finally:
+        gc.enable()
+
+    assert outcomes == ["left"] * 3
+    assert after == before
 
 
 def test_beats_are_answered(launch, directory, server):

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import pytest
 from locust.stats import RequestStats
 
 from loadtest.metrics import Batch
@@ -33,6 +34,27 @@ def test_rates_of_a_week_are_those_of_a_minute():
     assert {len(entry.num_fail_per_sec) for entry in entries} == {KEEP_S}
     assert min(stats.total.num_reqs_per_sec) == WEEK_S - KEEP_S
     assert stats.total.num_requests == 1
+
+
+def test_response_times_are_copied_for_the_total_only(monkeypatch):
+    """Locust reads the latest percentiles of its total alone: no entry keeps copies of its table."""
+    stats = RequestStats()
+    environ = environment(stats)
+    now_s = 1_700_000_000
+    monkeypatch.setattr("loadtest.users.stats_feed.time.time", lambda: now_s)
+    for value in range(1, 200):
+        one = Batch()
+        one.hist(1, "rest", "agent.send_message").record(1000 * value)
+        feed(stats, one)
+        bound(environ)
+        now_s += 1
+    (entry,) = stats.entries.values()
+
+    assert entry.response_times_cache is None
+    assert len(entry.response_times) > 100
+    assert 0 < len(stats.total.response_times_cache) <= 20
+    assert stats.total.get_current_response_time_percentile(0.5) > 100
+    assert entry.get_response_time_percentile(0.5) == pytest.approx(100, rel=0.06)
 
 
 def test_history_is_thinned_evenly():
