@@ -15,7 +15,8 @@ def users(data: RunData, series: Series, line: Timeline, scope: Scope) -> Sectio
     """Planned and confirmed users by role, and the share of the planned time in which they were connected.
 
     ``planned`` is the most users each worker wanted at once during the hold, summed over workers, or the population of
-    the run's description where no gauge was read. ``confirmed`` counts each user once, however often it came back.
+    the run's description where no gauge was read. ``confirmed`` counts each user once, however often it came back;
+    so does who was confirmed in the ramp and then left by its own plan.
     """
     section: Section = {}
     for role in ROLES:

@@ -8,6 +8,7 @@ steps where they take longer than a minute): that is what an accept queue sees.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from loadtest.analysis.model import RunData
 from loadtest.analysis.series import Series
 from loadtest.analysis.windows import notes_of
 from loadtest.metrics.histogram import Histogram
+from loadtest.plan.storm import parse_storms
 
 BIN_S = 0.1
 MOST_BINS = 600
@@ -40,6 +42,25 @@ def storms(data: RunData, series: Series) -> list[dict[str, Any]]:
         if name and name not in found:
             found[name] = (at_s, told)
     return [_row(data, series, name, at_s, told) for name, (at_s, told) in found.items()]
+
+
+def not_begun(data: RunData, found: Sequence[Mapping[str, Any]], hold_s: float) -> list[str]:
+    """What to say of planned storms that the run has no trace of.
+
+    Args:
+        data: the run.
+        found: its storms, of :func:`storms`.
+        hold_s: length of its hold.
+    """
+    begun = {row["name"] for row in found}
+    planned = parse_storms(str((data.meta.get("plan") or {}).get("storm") or ""))
+    missing = [storm for storm in planned if storm.name not in begun]
+    if not missing:
+        return []
+    if missing[0].manner == "wait":
+        return ["No storm was noticed, which --storm wait waits for: nobody lost a tenth of the sockets within 10 s."]
+    which = ", ".join(f"{storm.name} at {storm.at_s:g} s" for storm in missing)
+    return [f"Storms that did not begin: {which} of a hold that ended after {hold_s:.3g} s. Give a longer --run-time."]
 
 
 def _row(data: RunData, series: Series, name: str, at_s: float, told: dict[str, Any]) -> dict[str, Any]:

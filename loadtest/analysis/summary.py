@@ -18,7 +18,7 @@ from loadtest.analysis.presence import presence
 from loadtest.analysis.series import Series
 from loadtest.analysis.service import service
 from loadtest.analysis.slo import Slo
-from loadtest.analysis.storms import storms
+from loadtest.analysis.storms import not_begun, storms
 from loadtest.analysis.windows import Scope, Timeline, timeline
 
 _RUN_EXTRAS = ("run_tag", "ended_at", "target_lost", "faults", "locustfile", "deadline_s")
@@ -49,11 +49,12 @@ def summarise(data: RunData, slo: Slo | None = None) -> Summary:
     if not scope.complete and scope.hold.size:
         trusted = {**_measure(data, series, line, emissions, scope), "generator": fitness}
         trusted_checks = _checks(data, series, scope, trusted, slo)
-    verdict = judged.decide(trusted_checks, complete, _warnings(data, line, full, slo))
+    found = storms(data, series)
+    warnings = [*not_begun(data, found, line.hold_s), *_warnings(data, line, full, slo)]
+    verdict = judged.decide(trusted_checks, complete, warnings)
     deciding = [f"{check.name}: {check.note}" for check in verdict.checks if _decided_in_marked(check, trusted_checks)]
     if deciding:
         fitness["valid"], fitness["reasons"] = False, [*reasons, *deciding]
-    found = storms(data, series)
     drills = {"storms": found} if found else {}
     return Summary({"run": _run(data, line), **full, **drills}, verdict)
 

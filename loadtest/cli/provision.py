@@ -203,12 +203,14 @@ def _plan(wanted: Wanted, url: str, identities: Path, journal: Path) -> list[str
         + (", the first as administrator" if wanted.own_account else "")
     )
     talks = ", each with a conversation" if wanted.conversations else ""
+    inboxes = "1 API inbox," if wanted.inbox_count == 1 else f"{wanted.inbox_count} API inboxes, each"
+    teams = "1 team" if wanted.teams == 1 else f"{wanted.teams} teams"
     return [
         f"Would make on {url}, in {where}:",
         staff,
-        f"  {wanted.inbox_count} API inboxes, each seen by {min(wanted.members, wanted.agents)} agents, without "
+        f"  {inboxes} seen by {min(wanted.members, wanted.agents)} agents, without "
         "greeting, webhook or auto-assignment",
-        f"  {wanted.teams} teams",
+        f"  {teams}",
         f"  {wanted.contacts} contacts RUN-{wanted.agents + 1}@loadtest.invalid ...{talks}, without phone numbers",
         f"About {wanted.calls()} calls; identities would go to {identities}, the journal to {journal}.",
         "Nothing was done.",

@@ -151,6 +151,7 @@ class Collector:
         self._connected: dict[Role, int] = dict.fromkeys(ROLES, 0)
         self._users_since_ns = clock.now_ns()
         self._ever_confirmed: set[int] = set()
+        self._left_before: set[int] = set()  # who was confirmed in the ramp, and left again by its own plan
         self._here: dict[int, int] = {}  # identity -> its open epochs
 
     # -- windows and counters ----------------------------------------------------------------------------------------
@@ -230,6 +231,10 @@ class Collector:
         else:
             self._connected[ROLES[int(self.people.role[identity])]] -= 1
             self.presence.left(identity, at_ns, "left" if cause == EndCause.BY_US else "cut")
+            if cause == EndCause.BY_US and not self.holding:
+                self._left_before.add(identity)
+            else:
+                self._left_before.discard(identity)
 
     def sockets_of(self, identity: int) -> int:
         """How many confirmed subscriptions the identity has open now."""
@@ -281,7 +286,7 @@ class Collector:
         """The hold begins: from now on presence and users' time count."""
         self._integrate_users(at_ns)
         self.holding = True
-        self._ever_confirmed.update(self._here)
+        self._ever_confirmed.update(self._here, self._left_before)
         self.presence.count_from(at_ns)
 
     def drain(self, at_ns: int) -> None:

@@ -27,7 +27,8 @@ _STRIP_POINTS = 20_000
 _AGES_EVERY_NS = 250 * NS_PER_MS
 _COMPARED = 8
 THERE, SHOWN, SEEN = 1, 2, 4
-"""Bits of a strip's value: the target was there; the observer was told so; the observer was there to be told."""
+"""Bits of a strip's value: the target was there; the observer was told so; the observer was there to be told, and what
+it was told is the server's doing (pairs that are excused from the figures are not judged in the picture either)."""
 
 
 class Samples:
@@ -79,7 +80,9 @@ class Samples:
             places = judge.roster.places(bits & mask)
             if places.size:
                 hist = judge.batch.hist(self._window(now_ns), "staleness", ROLES[target], ROLES[view.role])
-                hist.record_many(np.maximum(now_ns - view.beats_ns[places], 0) // NS_PER_US)
+                beats_ns = view.beats_ns[places]
+                beats_ns = beats_ns[beats_ns > NEVER_NS]  # who is shown by what it did before this run has no age here
+                hist.record_many(np.maximum(now_ns - beats_ns, 0) // NS_PER_US)
 
     def _compare(self, one: View, other: View, now_ns: int) -> None:
         judge, window = self._judge, self._window(now_ns)
@@ -152,10 +155,12 @@ class Samples:
         view = judge.views.get(self._strip_observer)
         for place, before in self._strip.items():
             away = judge.truth.away >> place & 1  # who chose to be shown as offline is rightly shown as gone
-            there = not away and judge.truth.state(place) in (State.ALIVE, State.OVERDUE)
+            state = judge.truth.state(place)
+            there = not away and state in (State.ALIVE, State.OVERDUE)
             value = THERE * there
             if view is not None:
-                value |= SEEN | (SHOWN if view.shown >> place & 1 else 0)
+                judged = state is not State.OVERDUE and not view.excused >> place & 1
+                value |= (SEEN if judged else 0) | (SHOWN if view.shown >> place & 1 else 0)
             if value != before:
                 self._strip[place] = value
                 role = ROLES[int(place >= judge.roster.agents)]

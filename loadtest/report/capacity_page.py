@@ -82,7 +82,7 @@ def _facts(content: Values) -> list[Fact]:
             "from",
             f"{level(content, plan['start'])} by a factor of {plan['factor']:g}, never above {count(plan['bound'])}",
         ),
-        Fact("most that there were identities for", population(people)),
+        Fact("identities", f"for at most {population(people)}"),
         Fact("started", plain(run.get("started_at") or wording.MISSING)),
         Fact("workers", count(content["workers"])),
         Fact("seed", plain(run.get("seed"))),

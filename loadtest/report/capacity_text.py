@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.report import wording
-from loadtest.report.tables import Cell, Column, Table
+from loadtest.report.tables import Cell, Column, Table, measured
+from loadtest.report.tables import limit as limit_said
 from loadtest.report.wording import bytes_, count, milliseconds, number, percent, plain, rate, seconds
 
 Values = Mapping[str, Any]
@@ -180,8 +181,7 @@ def margins_table(content: Values) -> Table:
     for name in names:
         cells = [Cell(name)]
         limit = next(m for step in ends if step for m in step["margins"] if m["name"] == name)
-        sign = "at most" if limit["bound"] == "max" else "at least"
-        cells.append(Cell(f"{sign} {limit['limit']:g} {limit['unit']}".strip()))
+        cells.append(Cell(limit_said(limit)))
         for step in ends:
             margin = next((m for m in step["margins"] if m["name"] == name), None) if step else None
             cells.append(_margin(margin))
@@ -198,8 +198,7 @@ def margins_table(content: Values) -> Table:
 def _margin(margin: Values | None) -> Cell:
     if margin is None:
         return Cell(wording.MISSING)
-    value = number(margin["value"])
-    text = wording.MISSING if value is None else count(value) if value != float("inf") else wording.INFINITE
+    text = measured(margin["value"], str(margin.get("unit") or ""))
     fails = margin["parts"].count("FAIL")
     return Cell(text, f"broken in {fails} of {len(margin['parts'])} windows" if fails else "", "bad" if fails else "")
 

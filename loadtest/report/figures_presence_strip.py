@@ -17,7 +17,7 @@ _KINDS = (
     ("there, but shown as gone", ink.VERMILLION, 1.0),
     ("gone, but still shown", ink.GOLD, 1.0),
     ("gone, and shown so", ink.MUTED, 0.22),
-    ("observer not there", ink.SHADE, 1.0),
+    ("not judged", ink.SHADE, 1.0),
 )
 
 Steps = list[tuple[float, float]]
@@ -69,7 +69,8 @@ def who_was_there(frames: Frames, line: Timeline) -> ink.Picture | None:
         title="Who was there, and who was shown",
         caption=(
             f"{len(strips)} people as one agent was told of them, over the hold: each row is one of them. "
-            "Red and yellow are what people complain about."
+            "Red and yellow are what people complain about. Not judged: the observer was not there, or could not "
+            "be told yet."
         ),
         alt=f"Strips over time for {len(strips)} people. {told}.",
     )

@@ -32,6 +32,14 @@ from loadtest.target.watch_spec import parse_watch
 _T = TypeVar("_T")
 
 
+def _unprefixed(error: LoadtestError) -> LoadtestError:
+    """The error without the option's name, which argparse puts before it."""
+    if not isinstance(error, UsageError) or not error.where.startswith("--"):
+        return error
+    _, _, rest = error.where.partition(" ")
+    return UsageError(error.what, where=rest, remedy=error.remedy)
+
+
 def _checked(check: Callable[[str], _T]) -> Callable[[str], _T]:
     """Turn the toolkit's errors into argparse's, which print one line and exit with 2."""
 
@@ -40,7 +48,7 @@ def _checked(check: Callable[[str], _T]) -> Callable[[str], _T]:
         try:
             return check(text)
         except LoadtestError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
+            raise argparse.ArgumentTypeError(str(_unprefixed(error))) from None
 
     return parse
 

@@ -7,7 +7,7 @@ import pytest
 
 from loadtest.analysis import storms as module
 from loadtest.analysis.series import Series
-from loadtest.analysis.storms import storms
+from loadtest.analysis.storms import not_begun, storms
 from loadtest.metrics import Batch, Note
 from loadtest.report.writing import run_data
 from loadtest.store import open_run
@@ -85,3 +85,21 @@ def _schema():
     from pathlib import Path
 
     return json.loads((Path(module.__file__).parent / "summary.schema.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("planned", "says"),
+    [
+        ("50%@5s", []),
+        ("50%@5s,100%@20s:clean", ["2 clean at 20 s of a hold that ended after 13.7 s"]),
+        ("wait", ["No storm was noticed"]),
+        ("", []),
+    ],
+)
+def test_a_storm_that_did_not_begin_is_told(tmp_path, planned, says):
+    """A run that ended before its storm measured none, and says so."""
+    data = run_data(open_run(write(tmp_path / "run", Batch(notes=[phase("ramp", 0), phase("hold", 1)]))))
+    data.meta["plan"] = {"storm": planned}
+    told = not_begun(data, [{"name": "1 abrupt"}], 13.7)
+
+    assert [said in line for said, line in zip(says, told, strict=True)] == [True] * len(says)

@@ -55,6 +55,19 @@ class Racing(VirtualClock):
         return self.advance(0.002)
 
 
+def test_who_left_by_its_plan_before_the_hold_was_confirmed():
+    """A client that goes in the ramp as its scenario says is not missing; one that the peer dropped is."""
+    subject, clock = collector()
+    for identity, cause in ((BOB, EndCause.BY_US), (CLEO, EndCause.BY_PEER)):
+        subject.user_started("agent")
+        epoch = subject.confirmed(identity, clock.now_ns())
+        subject.ended(identity, epoch, clock.advance(1), cause)
+    subject.hold(clock.advance(1))
+    gauges = {gauge.name: gauge.value for gauge in subject.collect(clock.advance(1)).gauges}
+
+    assert gauges["users.ever_confirmed.agent"] == 1
+
+
 def test_what_a_breath_lets_happen_is_of_the_same_batch():
     """A long tick is interrupted between entries; what is counted meanwhile is handed over with it."""
     subject, clock = collector()

@@ -28,6 +28,20 @@ def test_staleness_is_the_age_of_the_beat_behind_the_view(three):
     assert set(seconds(batch, "staleness")["agent", "agent"]) == {10}
 
 
+def test_who_is_shown_without_a_beat_of_this_run_has_no_staleness():
+    """Somebody whom an earlier client made online is shown before the first beat: there is no age to tell."""
+    subject, clock = opened(agent_expiry_s=None)
+    subject.told(ADMIN, data([1, 3], []), clock.now_ns())
+    subject.arrived(ADMIN, clock.now_ns())
+    subject.told(ADMIN, data([1, 3], []), clock.now_ns())
+    subject.arrived(CLEO, clock.advance(1))
+    subject.count_from(clock.now_ns())
+    batch = found(subject, clock)
+    hists = [hist for (_, metric, *_), hist in batch.hists.items() if metric == "staleness"]
+
+    assert [hist.overflow for hist in hists if hist.overflow] == []
+
+
 def test_two_observers_that_say_the_same_do_not_disagree(three):
     """Each comparison is over everybody that both may see, but themselves."""
     subject, clock = three
@@ -104,3 +118,19 @@ def test_who_chose_offline_is_not_there_for_the_strip(three):
     gauges = [gauge for gauge in found(subject, clock).gauges if gauge.name == f"presence.strip.agent.{CLEO}"]
 
     assert gauges[-1].value == 6
+
+
+def test_who_came_after_the_observer_was_told_is_not_judged_in_the_strip():
+    """Nothing could have told the observer of it yet: the figures leave that time out, and so does the picture."""
+    subject, clock = opened()
+    for identity in (ADMIN, BOB):
+        subject.arrived(identity, clock.now_ns())
+    subject.told(ADMIN, data([1, 2], []), clock.now_ns())
+    subject.arrived(CLEO, clock.advance(1))
+    subject.count_from(clock.now_ns())
+    sent_ns = clock.advance(5)
+    subject.beat(ADMIN, sent_ns)
+    subject.told(ADMIN, data([1, 2, 3], []), sent_ns, sent_ns)
+    gauges = [gauge for gauge in found(subject, clock).gauges if gauge.name == f"presence.strip.agent.{CLEO}"]
+
+    assert [gauge.value for gauge in gauges] == [1, 7]

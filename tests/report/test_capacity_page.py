@@ -41,3 +41,13 @@ def test_names_from_strangers_are_escaped():
     made["run"]["target"]["url"] = "http://x/<b>"
 
     assert "<b>" not in page(made, {})
+
+
+def test_margins_have_units_and_terms_stand_above_their_meaning():
+    """A limit and what was measured read alike, and each term of the legend is one cell."""
+    made = content()
+    text = page(made, draw(made))
+
+    assert ">at most 200 ms<" in text
+    assert ">900 ms<" in text
+    assert "<div><dt>Due time</dt>" in text

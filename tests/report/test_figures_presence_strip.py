@@ -24,7 +24,7 @@ def drawn(*gauges: tuple[float, str, float], line: Timeline = LINE) -> ink.Pictu
 
 @pytest.mark.parametrize(("value", "kind"), [(7, 0), (5, 1), (6, 2), (4, 3), (0, 4), (3, 4), (1, 4)])
 def test_each_value_has_its_colour(value: int, kind: int) -> None:
-    """There and shown, there and not shown, gone and shown, gone and not shown, nobody to be shown to."""
+    """There and shown, there and not shown, gone and shown, gone and not shown, not judged."""
     assert kind_of(value) == kind
 
 

@@ -235,3 +235,12 @@ def test_locust_ends_with_one_line_before_anything_starts(tmp_path):
     assert (2, False) == (ran.code, (tmp_path / "run").exists())
     assert "Traceback" not in ran.err + ran.out
     assert "argument --emit-rate: 'fast' is not a number" in ran.err
+
+
+def test_an_option_is_named_once(parser, capsys):
+    """What argparse puts before a message is not in the message again."""
+    for option, value, left in (("--storm", "50%", "'50%' is no storm"), ("--watch", "foo", "foo: 'foo' is nothing")):
+        with pytest.raises(SystemExit):
+            parser.parse_args([option, value])
+
+        assert f"argument {option}: {left}" in capsys.readouterr().err
