@@ -222,14 +222,16 @@ class Session:
                 self._hush()
                 self._until(self._is_over, silence_s)
                 self._resume()
-            if self._outcome is None:
+            outcome = self._outcome
+            if outcome is None:
                 self._departure = departure
-                self._end(self._ended("left"))
+                outcome = self._ended("left")
+                self._end(outcome)
         except TransportError as error:
             self._failed(error)
             return Outcome("refused", detail=str(error))
         else:
-            return self._outcome
+            return outcome
         finally:
             self._part()
 
