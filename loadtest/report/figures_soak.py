@@ -47,7 +47,7 @@ EVENT_COLOURS = {
     "generator_error": ink.GOLD,
     "watch_failed": ink.GOLD,
 }
-"""Notes drawn into the figures, by their kind: what the target did in red, what only we did not see in gold."""
+"""Notes that are drawn into the figures, by their kind: what the target did in red, what only we missed in gold."""
 
 
 def events(notes: pd.DataFrame) -> list[tuple[float, str, str]]:

@@ -222,11 +222,9 @@ class Session:
                 self._hush()
                 self._until(self._is_over, silence_s)
                 self._resume()
-            outcome = self._outcome
-            if outcome is None:
+            if self._outcome is None:
                 self._departure = departure
-                outcome = self._ended("left")
-                self._end(outcome)
+            outcome = self._end(self._ended("left"))
         except TransportError as error:
             self._failed(error)
             return Outcome("refused", detail=str(error))
@@ -412,12 +410,15 @@ class Session:
         """How a visit ended that had come as far as it has."""
         return Outcome(ending, self._confirmed, self._rejected, reconnect, closed, detail)
 
-    def _end(self, outcome: Outcome) -> None:
-        if self._outcome is None:
-            self._outcome = outcome
-            if self._beater is not None:
-                self._beater.cancel()
-            self._changed.wake()
+    def _end(self, outcome: Outcome) -> Outcome:
+        """The visit is over, unless it was already; beats no more. Returns how it ended."""
+        if self._outcome is not None:
+            return self._outcome
+        self._outcome = outcome
+        if self._beater is not None:
+            self._beater.cancel()
+        self._changed.wake()
+        return outcome
 
     def _on_event(self, event: Any) -> None:
         if isinstance(event, Welcomed):

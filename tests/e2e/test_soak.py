@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 
 import jsonschema
 import pytest
@@ -83,3 +84,45 @@ def test_a_redeploy_is_waited_for(tmp_path):
     assert (row["manner"], row["dropped"], row["back"]) == ("wait", 14, 14)
     assert row["back_all_s"] > 0.5
     assert ran.summary["cable"]["disconnects"]["server_restart"] == 14
+
+
+SOAKED = """
+[soak]
+warm_up = "4 s"
+[target]
+rss_bytes = "1200 MB/h"
+"""
+
+
+def soaking(folder, *options):
+    """A run of the embedded server just long enough for growth to be told."""
+    return Running(command("soak.py", folder, *STEADY, "-t", "34s", "--seed", 5, *options), folder)
+
+
+def soaked(folder, budget):
+    """What the console script says of a run: exit code and the target's memory."""
+    argv = [sys.executable, "-m", "loadtest", "soak", str(folder), "--budget", str(budget), "--json"]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=120, cwd=ROOT)
+    (level,) = [row for row in json.loads(done.stdout)["drifts"] if row["name"] == "target.rss_bytes"]
+    return done.returncode, level
+
+
+def test_a_planted_leak_is_found(tmp_path):
+    """A megabyte a second fails, and its growth is what the server says it leaked; a server without it does not."""
+    truth, budget = tmp_path / "truth.jsonl", tmp_path / "budget.toml"
+    budget.write_text(SOAKED, encoding="utf-8")
+    leak = ("--faults", "memory-leak=20kB/delivery", "--truth", truth)
+    with soaking(tmp_path / "leaking", *leak) as leaking, soaking(tmp_path / "sound") as sound:
+        leaking.wait()
+        sound.wait()
+    told = [json.loads(line) for line in truth.read_text(encoding="utf-8").splitlines()]
+    leaked = [(line["t"], line["bytes"]) for line in told if line["kind"] == "memory-leak"]
+    (since_s, before), (until_s, after) = leaked[len(leaked) // 8], leaked[-2]
+    planted = (after - before) / (until_s - since_s) * 3600
+    code, level = soaked(tmp_path / "leaking", budget)
+    sound_code, sound_level = soaked(tmp_path / "sound", budget)
+
+    assert (code, level["result"]) == (1, "FAIL")
+    assert level["interval"][0] * 0.8 < planted < level["interval"][1] * 1.25
+    assert sound_code != 1
+    assert sound_level["result"] != "FAIL"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from loadtest.clock import VirtualClock
 from loadtest.directory import Agent, Contact
+from loadtest.refserver.cable import SEND_BUFFER_BYTES
 from tests.refserver.site import (
     ADMIN,
     CONTACT,
@@ -412,6 +414,20 @@ async def gone(site: Site) -> None:
     async with asyncio.timeout(10):
         while site.server.cable.connections:
             await site.get("/health")
+
+
+def test_the_kernel_keeps_little_of_what_a_peer_does_not_read() -> None:
+    """Each socket's send buffer is small, so that a slow reader shows in the server's own backlog."""
+
+    async def scenario() -> int:
+        async with serving() as site:
+            listener = await site.listen(ADMIN)
+            (connection,) = site.server.cable.connections
+            size = connection.transport.get_extra_info("socket").getsockopt(SOL_SOCKET, SO_SNDBUF)
+            listener.socket.transport.abort()
+            return int(size)
+
+    assert asyncio.run(scenario()) in (SEND_BUFFER_BYTES, 2 * SEND_BUFFER_BYTES)
 
 
 def test_a_slow_reader_holds_nobody_up() -> None:
