@@ -178,6 +178,7 @@ def _reason(error: aiohttp.ClientError) -> str:
     """Why there was no answer, in the system's words where the address could not be reached at all."""
     if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
         cause = error.os_error
-        why = os.strerror(cause.errno) if (cause.errno or 0) > 0 else cause.strerror
+        number = cause.errno or 0  # below 0, or none, where the name was not resolved
+        why = os.strerror(number) if number > 0 else cause.strerror
         return f"cannot connect to {error.host}:{error.port}" + (f" ({why})" if why else "")
     return str(error) or type(error).__name__
