@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import time
 from pathlib import Path
 from typing import Any
@@ -41,5 +42,17 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("there is nothing to note", where="TEXT", remedy="Say what happened, such as 'deploy 4.13'")
     at_us = time.time_ns() // 1000 if options.at is None else moment_us(options.run_folder, options.at)
     at_s = annotate(options.run_folder, text, at_us)
-    print(f"noted at {at_s:.0f} s of the run: {text}")
+    over = _ended_before(options.run_folder, at_us)
+    print(f"noted at {at_s:.0f} s of the run{over}: {text}")
     return 0
+
+
+def _ended_before(run_folder: Path, at_us: int) -> str:
+    """What to say where the run was over at that moment."""
+    from loadtest.store import open_run
+
+    ended = open_run(run_folder).meta.get("ended_at")
+    if not isinstance(ended, str):
+        return ""
+    after_s = at_us / 1_000_000 - datetime.datetime.fromisoformat(ended).timestamp()
+    return f", which had ended {after_s:.0f} s before (--at says when something happened)" if after_s > 0 else ""

@@ -19,6 +19,7 @@ from loadtest.report.ink import Picture
 from loadtest.report.model import Report
 
 _UNIT = re.compile(r"(\d) (?=%|(?:ms|s|min|h)\b)")
+_CODE = re.compile(r"`([^`]+)`")
 _OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]*[a-z])")
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -39,9 +40,14 @@ def data_uri(svg: str) -> str:
 
 
 def prose(text: str) -> Markup:
-    """A sentence, escaped, whose command-line options and numbers with units are not broken over two lines."""
-    escaped = _UNIT.sub("\\1\u00a0", str(escape(text)))
-    return Markup(_OPTION.sub(r'<code class="option">\1</code>', escaped))  # noqa: S704 - escaped just here
+    """A sentence, escaped, whose command-line options and numbers with units are not broken over two lines.
+
+    What stands between backticks is code, options in it included.
+    """
+    parts = _CODE.split(_UNIT.sub("\\1\u00a0", str(escape(text))))
+    for at, part in enumerate(parts):
+        parts[at] = f"<code>{part}</code>" if at % 2 else _OPTION.sub(r'<code class="option">\1</code>', part)
+    return Markup("".join(parts))  # noqa: S704 - escaped just here
 
 
 @cache

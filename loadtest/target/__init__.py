@@ -1,1 +1,1 @@
-"""A real deployment: its profile, the probe that looks at it before a run, and provisioning."""
+"""A real deployment: its profile, the probe before a run, provisioning, and what is watched beside a run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 import time
@@ -169,5 +170,15 @@ class ProbeRest:
         except TimeoutError:
             detail = f"no answer within {self._timeout_s:g} s"
         except aiohttp.ClientError as error:
-            detail = str(error) or type(error).__name__
+            detail = _reason(error)
         return Answer(None, b"", sent_ns, time.monotonic_ns(), detail)
+
+
+def _reason(error: aiohttp.ClientError) -> str:
+    """Why there was no answer, in the system's words where the address could not be reached at all."""
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+        cause = error.os_error
+        number = cause.errno or 0  # below 0, or none, where the name was not resolved
+        why = os.strerror(number) if number > 0 else cause.strerror
+        return f"cannot connect to {error.host}:{error.port}" + (f" ({why})" if why else "")
+    return str(error) or type(error).__name__

@@ -30,13 +30,14 @@ def test_a_moment_is_noted(run, capsys):
     assert "deploy 4.13" in (run / "report.html").read_text(encoding="utf-8")
 
 
-def test_without_a_time_it_is_now(run):
-    """The note is of this moment, long after that run."""
+def test_without_a_time_it_is_now(run, capsys):
+    """The note is of this moment, long after that run, which is said."""
     main(["annotate", str(run), "looked at it"])
 
     ((at_s, text),) = annotations(run)
     assert at_s > 0
     assert text == "looked at it"
+    assert "which had ended" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("arguments", "says"), [(["  "], "nothing to note"), (["x", "--at", "soon"], "no time")])

@@ -190,3 +190,10 @@ def test_the_contract_says_which_events_were_driven() -> None:
     actual = ("Events driven: 2 of 13; not driven: " in page, "Events of the contract, over the whole run" in page)
 
     assert (True, True) == actual
+
+
+def test_what_stands_between_backticks_is_code() -> None:
+    """With its options, escaped; a lone backtick is itself."""
+    actual = html.prose("see `loadtest sizing --rate 5 <b>` and a ` alone")
+
+    assert actual == "see <code>loadtest sizing --rate 5 &lt;b&gt;</code> and a ` alone"

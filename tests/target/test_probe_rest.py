@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.utils import formatdate
@@ -83,6 +85,19 @@ def test_silence_is_an_answer_without_a_status() -> None:
 
     assert (None, False) == (seen.status, seen.is_ok)
     assert "no answer within 0.1 s" in seen.seen
+
+
+def test_an_address_where_nothing_listens_is_told_in_plain_words() -> None:
+    """Host, port and the system's reason; nothing of the library's inside."""
+
+    async def scenario() -> Answer:
+        with socket.socket() as bound:  # bound, and not listening
+            bound.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+            async with ProbeRest(url, None, Overheard()) as rest:
+                return await rest.get("/api")
+
+    assert re.search(r"cannot connect to 127\.0\.0\.1:\d+ \(Connection refused\)$", asyncio.run(scenario()).seen)
 
 
 def test_rates_and_time_are_overheard() -> None:
