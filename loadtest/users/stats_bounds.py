@@ -16,7 +16,7 @@ from typing import Any
 
 import gevent
 
-KEEP_S = 60
+KEEP_S = 20
 """Seconds of rates that are kept; Locust looks twelve seconds back."""
 
 MOST_HISTORY = 720

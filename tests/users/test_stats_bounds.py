@@ -17,8 +17,8 @@ def environment(stats):
     return SimpleNamespace(stats=stats, runner=SimpleNamespace(exceptions={}))
 
 
-def test_rates_of_a_week_are_those_of_a_minute():
-    """After a week a minute's seconds are left in each entry, and every request is counted."""
+def test_rates_of_a_week_are_those_of_its_end():
+    """After a week the newest seconds are left in each entry, and every request is counted."""
     stats = RequestStats()
     one = Batch()
     one.hist(1, "rest", "agent.send_message").record(1000)
