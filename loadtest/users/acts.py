@@ -309,12 +309,16 @@ class Acts:
             case "team":
                 call = api.agent_assign_team(agent, account_id, number, value)
         where.in_doubt.add(what)
-        reply = self._calls.emit(call, where, agent, moment, state=(_SHOWN[what], "" if value is None else str(value)))
+        shown = (_SHOWN[what], "" if value is None else str(value))
+        reply = self._calls.emit(call, where, agent, moment, state=shown, changes=what not in where.moved)
         status = "void" if reply is None else outcome(reply)
         if status != "uncertain":
             where.in_doubt.discard(what)
         if status == "ok":
             where.state[what] = value
+            where.moved.discard(what)
+        if what != "assignee":  # who opens it, or a team's settings, may assign it
+            where.moved.add("assignee")
         return reply is not None
 
     def _create_contact(self, scene: Scene, slot: int, moment: Moment) -> Contact | None:

@@ -85,10 +85,12 @@ class Emitting:
         message_id: int = 0,
         contact_id: int = 0,
         state: tuple[str, str] | None = None,
+        changes: bool = True,
     ) -> Reply | None:
         """Send a call with entries for all events that follow; None when one of their subjects is not free.
 
-        ``state`` is an event that shows the state which the call sets, and that state.
+        ``state`` is an event that shows the state which the call sets, and that state; without ``changes`` it may be
+        the state that there is already, and then nothing follows.
         """
         collector = self.crew.collector
         follows = [
@@ -101,7 +103,7 @@ class Emitting:
             return None
         entries = [self.open(f, call, where, actor, moment) for f in follows]
         ids = {"message_id": message_id, "contact_id": contact_id}
-        parts = self.parts(call, where, actor, moment, choice=choice, state=state, **ids)
+        parts = self.parts(call, where, actor, moment, choice=choice, state=state, changes=changes, **ids)
         return self.perform(call, [e for e in entries if e is not None], where, moment, parts=parts)
 
     def parts(
@@ -115,6 +117,7 @@ class Emitting:
         message_id: int = 0,
         contact_id: int = 0,
         state: tuple[str, str] | None = None,
+        changes: bool = True,
     ) -> list[Part]:
         """What a call adds to the tallies of events that cannot be told to be one action's."""
         collector = self.crew.collector
@@ -128,6 +131,7 @@ class Emitting:
                 action = self.action(one.event, call, where, actor, moment)
                 shown = state[1] if state is not None and state[0] == one.event else None
                 least = one.least if shown is None else max(1, one.least)  # that it changes is known
+                least = least if changes else 0
                 parts.append(collector.ledger.tallies.begin(key, action, least, one.most, shown))
         return parts
 

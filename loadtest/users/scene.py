@@ -22,6 +22,7 @@ class Conversation:
         reserved: an act is changing its state, so nobody may write in it.
         state: what the run last made of it; what it never touched is not in here.
         in_doubt: what a call may have changed that has no answer, or none yet.
+        moved: what the server may have changed by itself since ``state`` was told of it.
         answered: an agent of the run has answered publicly in it.
     """
 
@@ -32,6 +33,7 @@ class Conversation:
     reserved: bool = False
     state: dict[State, Any] = field(default_factory=dict)
     in_doubt: set[State] = field(default_factory=set)
+    moved: set[State] = field(default_factory=set)
     answered: bool = False
 
 

@@ -183,6 +183,16 @@ def step(kind, act="status"):
     return Step(0.0, kind, "agent", act)
 
 
+def test_who_opens_a_conversation_may_be_assigned_to_it(stage):
+    """So the next assignment may change nothing, and no event is owed for it; after it the assignee is known again."""
+    fleet, acts, scene = stage
+    play(fleet, acts, scene, "status")
+    moved = set(scene.conversation.moved)
+    play(fleet, acts, scene, "assign")
+
+    assert ({"assignee"}, set()) == (moved, scene.conversation.moved)
+
+
 def test_what_was_not_resolved_is_not_reopened(stage):
     """An open conversation's status does not change, so nothing would follow: an act without its first step is none."""
     fleet, acts, scene = stage
