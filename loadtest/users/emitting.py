@@ -130,8 +130,8 @@ class Emitting:
                 key = subject_key(one.event, where.contact.account_id, number)
                 action = self.action(one.event, call, where, actor, moment)
                 shown = state[1] if state is not None and state[0] == one.event else None
-                least = one.least if shown is None else max(1, one.least)  # that it changes is known
-                least = least if changes else 0
+                certain = one.least if shown is None else max(1, one.least)  # that it changes is known
+                least = certain if changes else 0
                 parts.append(collector.ledger.tallies.begin(key, action, least, one.most, shown))
         return parts
 
