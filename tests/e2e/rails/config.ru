@@ -46,7 +46,7 @@ desk = HelpDesk.new(OneChat.directory, OneChat.presence, ActionCable.server.meth
 if ENV["EXIT_WITH_STDIN"] == "1"
   Thread.new do
     $stdin.read
-    Process.kill(:TERM, Process.pid)
+    exit!(0) # not puma's SIGTERM, whose exit status depends on how far its start had come
   end
 end
 
