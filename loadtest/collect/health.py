@@ -97,6 +97,7 @@ class Health:
         self._process = psutil.Process()
         self._cpu_s = time.process_time()
         self._cpu_at_ns = clock.now_ns()
+        self._cpu: dict[int, tuple[float, int]] = {}  # not judged yet, by window: CPU in s, over ns
         self._machine: deque[_Machine] = deque(maxlen=_SAMPLES_KEPT)
         self._cpu_times = cpu_times
         self._times = cpu_times()
@@ -148,23 +149,29 @@ class Health:
         if abs(step_ns) > CLOCK_STEP_LIMIT_MS * NS_PER_MS:
             self._steps.append((at_ns, abs(step_ns)))
 
-    def sample(self, now_ns: int, batch: Batch) -> None:
-        """Write what was gathered since the last sample (about once a second)."""
+    def sample(self, now_ns: int, batch: Batch, *, final: bool = False) -> None:
+        """Write what was gathered since the last sample (about once a second).
+
+        Args:
+            now_ns: the moment.
+            batch: what it is written to.
+            final: no sample follows: the window that is still open is judged, too.
+        """
         for at_ns, lag_ns in self._lags:
             batch.hist(self._clock.wall_ns(at_ns) // self._window_ns, "loop_lag").record(lag_ns // NS_PER_US)
         self._lags.clear()
-        window = self._clock.wall_ns(now_ns) // self._window_ns
         cpu_s = time.process_time()
         used_s, self._cpu_s = cpu_s - self._cpu_s, cpu_s
         passed_ns, self._cpu_at_ns = now_ns - self._cpu_at_ns, now_ns
+        window = self._clock.wall_ns(now_ns - passed_ns // 2) // self._window_ns  # where most of the time between lies
         at_us = self._clock.wall_ns(now_ns) // NS_PER_US
         if passed_ns > 0:
             batch.add(window, "generator.cpu_us", value=round(used_s * 1e6))
             batch.add(window, "generator.wall_us", value=passed_ns // NS_PER_US)
-            share = used_s * NS_PER_S / passed_ns
-            batch.gauges.append(Gauge(at_us, "generator.cpu_share", self._worker, share))
-            if share > CPU_SHARE_LIMIT and passed_ns >= self._window_ns // 2:
-                batch.notes.append(self._breach(window, "cpu", share, CPU_SHARE_LIMIT))
+            batch.gauges.append(Gauge(at_us, "generator.cpu_share", self._worker, used_s * NS_PER_S / passed_ns))
+            before_s, before_ns = self._cpu.get(window, (0.0, 0))
+            self._cpu[window] = (before_s + used_s, before_ns + passed_ns)
+        self._judge_cpu(self._clock.wall_ns(now_ns) // self._window_ns + final, batch)
         batch.gauges.append(Gauge(at_us, "generator.rss_bytes", self._worker, float(self._process.memory_info().rss)))
         if self._gc_ns:
             batch.add(window, "generator.gc_us", value=self._gc_ns // NS_PER_US)
@@ -179,6 +186,14 @@ class Health:
                 batch.notes.append(self._breach(at, cause, took_ns / NS_PER_MS, limit_ms, measure))
             pauses.clear()
         self._judge_range(batch)
+
+    def _judge_cpu(self, until: int, batch: Batch) -> None:
+        """Hold the windows before ``until`` against the limit; of which less than half was sampled tells nothing."""
+        for window in [window for window in self._cpu if window < until]:
+            used_s, over_ns = self._cpu.pop(window)
+            share = used_s * NS_PER_S / over_ns
+            if share > CPU_SHARE_LIMIT and over_ns >= self._window_ns // 2:
+                batch.notes.append(self._breach(window, "cpu", share, CPU_SHARE_LIMIT))
 
     def _judge_range(self, batch: Batch) -> None:
         """Mark windows of which too many samples of this batch are in no percentile."""

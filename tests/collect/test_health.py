@@ -109,6 +109,42 @@ def test_garbage_collections_are_timed():
     assert sum(v for k, v in batch.counts.items() if k[1] == "generator.gc_us") > 0
 
 
+@pytest.mark.parametrize("window_s", [1, 10, 60])
+@pytest.mark.parametrize(("used", "breach"), [(0.89, False), (0.95, True)])
+def test_a_full_core_marks_windows_of_any_length(monkeypatch, window_s, used, breach):
+    """Samples come each second however long a window is; it is judged once over, by all of them."""
+    clock = VirtualClock()
+    cpu_s = [0.0]
+    monkeypatch.setattr("loadtest.collect.health.time.process_time", lambda: cpu_s[0])
+    health = Health(clock, window_ns=window_s * 10**9)
+    clock.advance(window_s - clock.wall_ns(clock.now_ns()) / 1e9 % window_s)
+    health.sample(clock.now_ns(), Batch())
+    first = clock.wall_ns(clock.now_ns() + 10**8) // (window_s * 10**9)
+    notes = []
+    for second in range(2 * window_s):
+        cpu_s[0] += used if second < window_s else 0.1
+        batch = Batch()
+        health.sample(clock.advance(1.0), batch)
+        notes += _causes(batch)
+
+    assert ([("breach", first, "cpu", True)] if breach else []) == notes
+
+
+def test_the_last_window_is_judged_with_the_last_sample(monkeypatch):
+    """A run that ends within a window leaves none unjudged, unless too little of it was seen."""
+    clock = VirtualClock()
+    cpu_s = [0.0]
+    monkeypatch.setattr("loadtest.collect.health.time.process_time", lambda: cpu_s[0])
+    health = Health(clock, window_ns=10 * 10**9)
+    clock.advance(10 - clock.wall_ns(clock.now_ns()) / 1e9 % 10)
+    health.sample(clock.now_ns(), Batch())
+    batch = Batch()
+    cpu_s[0] += 6.0
+    health.sample(clock.advance(6.0), batch, final=True)
+
+    assert ["cpu"] == [cause for _, _, cause, _ in _causes(batch)]
+
+
 def test_a_long_collection_marks_its_window():
     """A garbage collection of more than the limit is a breach of its own; shorter ones are not."""
     health, clock = _health()
