@@ -145,8 +145,8 @@ def compare(
     base, cand = _usable(baseline, candidate, paired, warnings)
     metrics = metrics_of([*baseline, *candidate], margins)
     rows = _adjusted([_compared(metric, base, cand, paired, alpha) for metric in metrics], alpha)
-    warnings += [f"{row.name} was measured in no run and decides nothing." for row in rows if base and _silent(row)]
-    primaries = [row for row in rows if row.primary and not _silent(row)]
+    warnings += [f"{row.name} was measured in no run and decides nothing." for row in rows if base and is_silent(row)]
+    primaries = [row for row in rows if row.primary and not is_silent(row)]
     failed = [row for row in primaries if row.result == "FAIL"]
     open_rows = [row for row in primaries if row.result == "INCONCLUSIVE"]
     reasons += [_sentence(row) for row in failed]
@@ -171,7 +171,7 @@ _MOST_LEFT_OUT = 0.25
 _MOST_NAMED = 3
 
 
-def _silent(row: Row) -> bool:
+def is_silent(row: Row) -> bool:
     """Whether a primary decides nothing because it was never measured."""
     return row.primary and row.why == _NEVER
 

@@ -16,7 +16,7 @@ from typing import Any
 from scipy import stats
 
 from loadtest.analysis.comparable import Kind, Margins, RunSummary, at, metrics_of
-from loadtest.analysis.compare import Row, compare
+from loadtest.analysis.compare import Row, compare, is_silent
 from loadtest.analysis.pairs import POWER, detectable, rate_upper_bound
 
 PAIRS = (3, 4, 5, 6, 8, 10, 12, 16, 20)
@@ -76,6 +76,7 @@ class Noise:
         pairs: how many pairs a gate should take.
         metrics: the primaries.
         unknown: primaries of which nothing is known, with the reason.
+        undecided: those of them that were measured all the same: a gate of such runs stays open by them.
         like: what runs must have alike with those it was measured with, by its name.
     """
 
@@ -83,6 +84,7 @@ class Noise:
     pairs: int
     metrics: tuple[MetricNoise, ...]
     unknown: Mapping[str, str]
+    undecided: tuple[str, ...]
     like: Mapping[str, Any]
 
     @property
@@ -126,6 +128,7 @@ def noise(
         pairs=pairs,
         metrics=tuple(spread.told(pairs, power) for spread in spreads.values()),
         unknown={row.name: row.why for row in primaries if row.name not in spreads},
+        undecided=tuple(row.name for row in primaries if row.name not in spreads and not is_silent(row)),
         like={
             "plan": at(first[0], ("run", "plan")),
             "population": at(first[0], ("run", "population")),

@@ -78,4 +78,4 @@ def run(options: argparse.Namespace) -> int:
         return interrupted(progress, folder.path)
     print("\n" + terminal(content))
     print(f"\n{folder.path / JSON_NAME}: give it to `loadtest ab` and `loadtest compare` as --noise.")
-    return 0
+    return 3 if content["undecided"] else 0

@@ -82,9 +82,20 @@ def terminal(content: Mapping[str, Any]) -> str:
     lines += [
         f"Noise: how much two runs of one build differ, from {content['measured']} pairs (its upper 80 % bound).",
         "Seen by k: the smallest regression that k pairs fail 4 times out of 5 at that margin.",
-        f"Take {pairs} pairs: with these margins an unchanged build then passes 4 times out of 5, else asks for more.",
+        _advice(content, pairs),
     ]
     return "\n".join(lines)
+
+
+def _advice(content: Mapping[str, Any], pairs: int) -> str:
+    names = [name.replace('"', "") for name in content.get("undecided", ())]
+    if not names:
+        passes = "with these margins an unchanged build then passes 4 times out of 5, else asks for more"
+        return f"Take {pairs} pairs: {passes}."
+    return (
+        f"No number of pairs helps yet: {', '.join(names)} {'stays' if len(names) == 1 else 'stay'} undecided in runs "
+        f"like these, and with {'it' if len(names) == 1 else 'them'} the gate. Why is said above; measure anew after."
+    )
 
 
 def _noise(metric: Mapping[str, Any]) -> str:

@@ -79,6 +79,19 @@ def test_what_has_no_variance_is_unknown() -> None:
     found = noise(first, second)
 
     assert {"cable.connect_p99_ms": "not measured in any run"} == dict(found.unknown)
+    assert () == found.undecided
+
+
+def test_runs_too_short_for_a_percentile_leave_the_gate_undecided() -> None:
+    """A gate of such runs never passes, so what holds it open is named."""
+    first, second = pairs(np.random.default_rng(SEED), 5, 0.02)
+    for run in (*first, *second):
+        run["fanout"]["message.created"]["agent"]["p99_incl_lost_ms"] = None
+    found = noise(first, second)
+
+    assert (AGENT,) == found.undecided
+    assert "too few emissions" in found.unknown[AGENT]
+    assert "INCONCLUSIVE" == compare(first, second).result
 
 
 @pytest.mark.parametrize("most", [0, 1, 7, 99])

@@ -14,7 +14,7 @@ from tests.drive.pairs import LOCUSTFILE, experiment, made
 
 
 def test_what_the_machine_can_see_is_printed_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Three pairs that are there; the table, and the file to give to the gate."""
+    """Three pairs that are there: the table, what a gate of such short runs would stay open by, and the file."""
     server = TargetServer("http://127.0.0.1:1")
     parser = argparse.ArgumentParser()
     aa.add_aa_options(parser)
@@ -26,7 +26,7 @@ def test_what_the_machine_can_see_is_printed_and_kept(tmp_path: Path, capsys: py
     code = aa.run(options)
     told = capsys.readouterr().out
 
-    assert (0, True) == (code, "Take " in told)
+    assert (3, True) == (code, "contact.p99_incl_lost_ms, presence.agent.p_a stay undecided" in told)
     assert 3 == json.loads((tmp_path / "noise" / "noise.json").read_text())["measured"]
     assert experiment(3).pairs == plan.pairs
 

@@ -19,7 +19,15 @@ from tests.analysis.runs import summary
 def measured() -> dict[str, Any]:
     """What six pairs of one build say."""
     rng = np.random.default_rng(5)
-    first, second = ([summary(f"{arm}{n}", p99=float(rng.normal(40, 1))) for n in range(6)] for arm in "ab")
+    first, second = (
+        [
+            summary(
+                f"{arm}{n}", p99=float(rng.normal(40, 1)), connect=float(rng.normal(30, 1)), p_a=rng.normal(0.98, 0.001)
+            )
+            for n in range(6)
+        ]
+        for arm in "ab"
+    )
     return dict(json.loads(json.dumps(noise(first, second).as_dict())))
 
 
@@ -42,6 +50,15 @@ def test_the_table_names_pairs_margins_and_what_is_seen(measured: dict[str, Any]
 
     assert f"Take {measured['pairs']} pairs" in text
     assert all(word in text for word in ("seen by 8", "fanout.message.created.agent.p99_incl_lost_ms", "points"))
+
+
+def test_no_number_of_pairs_is_advised_where_a_metric_stays_open(measured: dict[str, Any]) -> None:
+    """The metric is named instead."""
+    name = 'fanout."message.created".agent.p99_incl_lost_ms'
+    text = terminal({**measured, "unknown": {name: "too few emissions"}, "undecided": [name]})
+
+    assert "fanout.message.created.agent.p99_incl_lost_ms stays undecided" in text
+    assert "Take " not in text
 
 
 def test_another_machine_is_told(measured: dict[str, Any]) -> None:
