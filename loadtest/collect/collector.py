@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from loadtest.clock import NS_PER_MS, NS_PER_S, NS_PER_US, Clock
@@ -84,10 +85,17 @@ class Collector:
         clock: what measures.
         settings: what must be known of the run.
         strangers: people whom other processes simulate.
+        cpu_times: reads the machine's CPU times, as ``psutil.cpu_times`` does.
     """
 
     def __init__(
-        self, directory: Directory, clock: Clock, settings: CollectorSettings, strangers: Sequence[Stranger] = ()
+        self,
+        directory: Directory,
+        clock: Clock,
+        settings: CollectorSettings,
+        strangers: Sequence[Stranger] = (),
+        *,
+        cpu_times: Callable[[], Any] = psutil.cpu_times,
     ) -> None:
         self.settings = settings
         self.clock = clock
@@ -125,7 +133,7 @@ class Collector:
                 strangers=strangers,
             ),
         )
-        self.health = Health(clock, window_ns=self.window_ns, worker=settings.worker)
+        self.health = Health(clock, window_ns=self.window_ns, worker=settings.worker, cpu_times=cpu_times)
         #: told by the transport how long the kernel had held what was read
         self.read_lags = ReadLagLog(
             clock, window_ns=self.window_ns, deadline_s=settings.deadline_s, judge=self.health.judge_read_lag

@@ -1,5 +1,7 @@
 """A small installation and collectors on a virtual clock, for the tests of ``loadtest.collect``."""
 
+from collections import namedtuple
+
 from loadtest.clock import VirtualClock
 from loadtest.collect import Action, Collector, CollectorSettings
 from loadtest.directory import Agent, Contact, Directory
@@ -21,10 +23,15 @@ ADMIN, BOB, CLEO, DAN, EVE = range(5)
 CONTACT_1, CONTACT_2, CONTACT_3 = range(5, 8)
 
 
+Still = namedtuple("Still", "user idle")
+"""The times of a machine's CPUs; what a busy one did meanwhile would be named as the cause of a made-up lateness."""
+
+
 def collector(directory=DIRECTORY, **settings):
-    """A collector of the small installation, or of another, and its clock."""
+    """A collector of the small installation, or of another, and its clock, on a machine that stands still."""
     clock = VirtualClock()
-    return Collector(directory, clock, CollectorSettings("testrn", worker="w", **settings)), clock
+    known = CollectorSettings("testrn", worker="w", **settings)
+    return Collector(directory, clock, known, cpu_times=lambda: Still(0.0, 0.0)), clock
 
 
 def action(due_ns, *, inbox_id=10, contact_id=1, conversation_id=100, private=False, dispatched_ns=None):
