@@ -15,6 +15,7 @@ from typing import Any
 from loadtest.analysis.budget import Allowance, Budget
 from loadtest.analysis.generator import MAX_MARKED_SHARE
 from loadtest.analysis.growth import Growth, Ruling, measure, measure_phases, reaches, rule
+from loadtest.analysis.interruption import told
 from loadtest.analysis.model import EXIT_CODES, Interval, Result, RunData
 from loadtest.analysis.per_connection import Drained, PerConnection, drained, per_connection
 from loadtest.analysis.quantity import Amount
@@ -299,6 +300,8 @@ def _warnings(data: RunData, line: Timeline, levels: Levels) -> list[str]:
     found = []
     if not line.ended:
         found.append("The run still goes on or was killed: this is what there is up to its last tick.")
+    if data.meta.get("interrupted"):
+        found.append(f"{told(data.meta, line)} It is judged as far as it went.")
     if line.marked.size:
         found.append(
             f"{line.marked.size:,} of {line.hold.size:,} windows are marked: the generator was the limit there. "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from loadtest.analysis import conformity
@@ -9,6 +10,7 @@ from loadtest.analysis import generator as generating
 from loadtest.analysis import sections as measured
 from loadtest.analysis import verdict as judged
 from loadtest.analysis.emissions import Emissions
+from loadtest.analysis.interruption import told, whole_plan
 from loadtest.analysis.judging import slo_checks, slo_warnings
 from loadtest.analysis.keys import MIN_EMISSIONS_P99
 from loadtest.analysis.limits import limit_warnings
@@ -21,7 +23,7 @@ from loadtest.analysis.slo import Slo
 from loadtest.analysis.storms import not_begun, storms
 from loadtest.analysis.windows import Scope, Timeline, timeline
 
-_RUN_EXTRAS = ("run_tag", "ended_at", "target_lost", "faults", "locustfile", "deadline_s")
+_RUN_EXTRAS = ("run_tag", "ended_at", "target_lost", "faults", "locustfile", "deadline_s", "run_time_s", "ran_s")
 
 
 def summarise(data: RunData, slo: Slo | None = None) -> Summary:
@@ -43,15 +45,17 @@ def summarise(data: RunData, slo: Slo | None = None) -> Summary:
     fitness = full["generator"]
     reasons = generating.invalid_reasons(data, series, line, fitness, full["fanout"])
     fitness["valid"], fitness["reasons"] = not reasons, reasons
-    complete = _checks(data, series, line.full(), full, slo)
+    complete = _checks(data, series, line, line.full(), full, slo)
     scope = line.trusted()
     trusted, trusted_checks = full, complete
     if not scope.complete and scope.hold.size:
         trusted = {**_measure(data, series, line, emissions, scope), "generator": fitness}
-        trusted_checks = _checks(data, series, scope, trusted, slo)
+        trusted_checks = _checks(data, series, line, scope, trusted, slo)
     found = storms(data, series)
     warnings = [*not_begun(data, found, line.hold_s), *_warnings(data, line, full, slo)]
     verdict = judged.decide(trusted_checks, complete, warnings)
+    if data.meta.get("interrupted") and verdict.result != "INCONCLUSIVE":  # else it is the reason
+        verdict = replace(verdict, warnings=(told(data.meta, line), *verdict.warnings))
     deciding = [f"{check.name}: {check.note}" for check in verdict.checks if _decided_in_marked(check, trusted_checks)]
     if deciding:
         fitness["valid"], fitness["reasons"] = False, [*reasons, *deciding]
@@ -73,8 +77,12 @@ def _measure(data: RunData, series: Series, line: Timeline, emissions: Emissions
     }
 
 
-def _checks(data: RunData, series: Series, scope: Scope, sections: dict[str, Any], slo: Slo | None) -> list[Check]:
+def _checks(
+    data: RunData, series: Series, line: Timeline, scope: Scope, sections: dict[str, Any], slo: Slo | None
+) -> list[Check]:
     essential = judged.essential_checks(sections, data.meta)
+    if (cut_short := whole_plan(data.meta, line)) is not None:
+        essential.append(cut_short)
     if slo is not None:
         return [*essential, *slo_checks(slo, sections)]
     return [*essential, *judged.default_checks(sections, connected_share(series, scope))]
@@ -114,12 +122,7 @@ def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo 
     balance = sections["delivery"]
     emitted = sum(row["emitted"] or 0 for event, row in balance.items() if event != judged.PRESENCE_EVENT)
     found = generating.warnings(line, sections["generator"], sections["fanout"], emitted)
-    if data.meta.get("interrupted"):
-        found.append(
-            f"The run was interrupted after {line.hold_s:.0f} s of its hold and is judged by what it had measured. "
-            f"Let it end by itself for the whole plan."
-        )
-    elif not line.ended:
+    if not line.ended and not data.meta.get("interrupted"):
         found.append(
             "The run has no end: it still goes on or was killed. Numbers reach up to its last tick; make the report "
             "again once it has ended."

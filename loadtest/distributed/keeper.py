@@ -265,5 +265,6 @@ def _gone_on(folder: Path, meta: dict[str, Any]) -> RunWriter:
     writer.set_meta(
         **{resuming.GAPS: gaps, resuming.PARTS: parts},
         run_tag=meta.get("run_tag"), workers=meta.get("workers"), ended_at=None, interrupted=None, target_lost=False,
+        run_time_s=meta.get("run_time_s"), ran_s=None,
     )  # fmt: skip
     return writer

@@ -81,6 +81,8 @@ def describe(
         "workers": workers,
         "locustfile": locustfile,
         "interrupted": None,
+        "run_time_s": preparation.run_time_s(options),
+        "ran_s": None,
         "target_lost": False,
         "aborted": None,
         "faults": options.faults or None,

@@ -22,17 +22,17 @@ from loadtest.directory import Directory, Population, generate
 from loadtest.directory.secret_files import FileLock
 from loadtest.distributed import messages
 from loadtest.distributed.conductor import Conductor, Patience, warn
-from loadtest.distributed.guard import AbortGuard
 from loadtest.distributed.keeper import RunKeeper
-from loadtest.distributed.outages import Outages
 from loadtest.distributed.probing import Answerer, Prober
 from loadtest.distributed.progress import Progress
 from loadtest.journal import Begin, now
 from loadtest.metrics import Batch
 from loadtest.plan import LoadProfile
 from loadtest.plugin import host_limits, preparation, resuming, setups
+from loadtest.plugin.course import Course
 from loadtest.plugin.description import describe
 from loadtest.plugin.intentions import check_rate_limits, intentions
+from loadtest.plugin.lookout import Lookout
 from loadtest.plugin.profiles import apply_profile
 from loadtest.plugin.steering import steering_of
 from loadtest.plugin.workers import LocalWorkers, RemoteWorkers
@@ -47,8 +47,6 @@ from loadtest.users.fleet import Fleet
 from loadtest.users.preflight import is_loopback, preflight
 from loadtest.users.settings import FleetSettings
 from loadtest.users.stats_feed import feed
-from loadtest.users.target_watch import TargetWatch
-from loadtest.users.watching import Watching
 
 _CONFIRM_SLACK_S = 5.0
 _SERVER_START_S = 10.0
@@ -75,7 +73,6 @@ class Run:
         prober: measures the clock, in a worker.
         answerer: answers workers that measure theirs, in the master.
         at_close: called once, when everything is ended.
-        progress: how the run stands, in its owner.
         steering: leads the load while the run goes on, where something does.
     """
 
@@ -96,22 +93,23 @@ class Run:
         self.answerer = Answerer()
         self.steering = steering_of(environment)
         self._child: ServerChild | None = None
-        self._watch: TargetWatch | None = None
-        self._watching: Watching | None = None
         self._population: Population | None = None
         self._directory = Directory((), ())
         self._unused = Directory((), ())
         self._planned_users = 0
-        self._interrupted = False
+        self._course = Course(time.monotonic_ns(), None, 0)
+        self._lookout: Lookout | None = None
         self._stopped_early = False
         self._profile: Profile | None = None
         self._credentials: tuple[tuple[str, str], ...] = ()
         self._lock: FileLock | None = None
-        self._guard: AbortGuard | None = None
-        self._outages = Outages()
+        self._is_guarded = False
         self._resumed: resuming.Resumed | None = None
-        self.progress: Progress | None = None
-        self._teller: gevent.Greenlet | None = None
+
+    @property
+    def progress(self) -> Progress | None:
+        """How the run stands, in its owner, where that is asked for or shown."""
+        return None if self._lookout is None else self._lookout.progress
 
     # -- before the test ---------------------------------------------------------------------------------------------
 
@@ -141,13 +139,12 @@ class Run:
             check_rate_limits(options, agents + contacts, contacts, profile)
             self._lock = FileLock(options.identities)
             preflight(environment.host, preparation.fleet_settings(options, "", profile, self._credentials))
-            guarded = options.abort_guard == "on" or (
+            self._is_guarded = options.abort_guard == "on" or (
                 options.abort_guard == "auto" and not is_loopback(environment.host)
             )
-            self._guard = AbortGuard() if guarded else None
-            warn(intentions(options, environment.host, self._directory, guarded=guarded))
+            warn(intentions(options, environment.host, self._directory, guarded=self._is_guarded))
         else:
-            self._guard = AbortGuard() if options.abort_guard == "on" else None
+            self._is_guarded = options.abort_guard == "on"
             settings = preparation.server_settings(options, agents, contacts)
             self._child = start_child(settings, _SERVER_START_S)
             self._population = settings.population
@@ -187,10 +184,9 @@ class Run:
             LoadtestError: the folder exists or cannot be made.
         """
         options, runner = self.options, self.environment.runner
-        self._interrupted = False
+        self._course = Course(time.monotonic_ns(), preparation.run_time_s(options), options.emissions or 0)
         self._stopped_early = False
-        self._outages = Outages()
-        self._guard = None if self._guard is None else AbortGuard()
+        self._lookout = None
         stamp = datetime.datetime.now(datetime.UTC)
         resumed = self._resumed
         stem = Path(self.environment.locustfile or "run").stem
@@ -227,27 +223,25 @@ class Run:
         at_plans_end = self._play_out if options.emissions else None
         self.conductor = Conductor(keeper, self.workers, patience, self._give_up, at_plans_end)
         self.conductor.start()
-        self._tell_progress(self.conductor)
+        self._lookout = self._look_out(keeper, self.conductor)
         if steering is not None:
             steering.begin(keeper, self.conductor, self.workers)
+
+    def _look_out(self, keeper: RunKeeper, conductor: Conductor) -> Lookout:
+        """Watch the target and what is beside it; say now and then how the run stands, where that is asked for."""
+        options = self.options
+        lookout = Lookout(keeper, conductor, guarded=self._is_guarded, let_go=self._let_go)
+        every_s = options.progress or (_SHOWN_EVERY_S if self.environment.web_ui is not None else 0.0)
+        if every_s:
+            profile = LoadProfile.parse(self.settings.load_profile).later(self.settings.plan_began_s)
+            progress = Progress(profile, preparation.run_time_s(options), time.monotonic_ns())
+            lookout.tell(progress, every_s, warn if options.progress else lambda text: None)
         if self._child is not None:
-            self._watch = TargetWatch(self._child, keeper, self._target_died)
-            self._watch.start()
+            lookout.watch(self._child, self._target_died)
         embedded = None if self._child is None else self._child.pid
         sources = open_sources(options.watch, self.environment.host, options.ca_file, embedded)
-        self._watching = Watching(sources, keeper, self.settings.window_s)
-        self._watching.start()
-
-    def _tell_progress(self, conductor: Conductor) -> None:
-        """Say now and then how the run stands, where that is asked for or shown."""
-        every_s = self.options.progress or (_SHOWN_EVERY_S if self.environment.web_ui is not None else 0.0)
-        if not every_s:
-            return
-        profile = LoadProfile.parse(self.settings.load_profile).later(self.settings.plan_began_s)
-        progress = self.progress = Progress(profile, preparation.run_time_s(self.options), time.monotonic_ns())
-        say = warn if self.options.progress else (lambda text: None)
-        phase = lambda: conductor.phase  # noqa: E731 - of this run, whichever comes after it
-        self._teller = gevent.spawn(progress.tell, every_s, phase, time.monotonic_ns, say)
+        lookout.read(sources, self.settings.window_s)
+        return lookout
 
     def _journal(self, tag: str) -> Begin | None:
         """What the run makes on a target that outlives it is to be taken back."""
@@ -267,6 +261,7 @@ class Run:
 
     def _play_out(self) -> None:
         """All messages of the plan are sent: end the test; with the web UI Locust itself goes on."""
+        self._course.played_out()
         runner = self.environment.runner
         gevent.spawn(runner.quit if self.options.headless else runner.stop)
 
@@ -292,25 +287,24 @@ class Run:
             self.keeper.set_meta(target_lost=True)
 
     def watch_target(self, batch: Batch) -> None:
-        """Look at a batch of any worker: tell what happens to the target, and let it go when the abort guard says so.
+        """Look at a batch of any worker."""
+        if self._lookout is not None:
+            self._lookout.take(batch)
 
-        Then nothing is emitted any more, and the run stops within seconds.
+    def _let_go(self, reason: str) -> bool:
+        """The abort guard wants the target let go: nothing is emitted any more, and the run stops within seconds.
+
+        Returns:
+            Whether the run goes on all the same, since whoever leads its load lowers that.
         """
-        if self.progress is not None:
-            self.progress.take(batch)
-        if self.conductor is not None and self.conductor.phase == "hold" and self.keeper is not None:
-            for moment in self._outages.take(batch, time.monotonic_ns()):
-                warn(moment.text)
-                self.keeper.note(moment.kind, moment.text)
-        reason = None if self._guard is None else self._guard.take(batch, time.monotonic_ns())
-        if reason is None or self.conductor is None or self.keeper is None:
-            return
+        if self.conductor is None or self.keeper is None:
+            return False
         if self.steering is not None and self.steering.takes_over(reason):
-            self._guard = AbortGuard()
-            return
+            return True
         self.conductor.hurry(_LET_GO_S)
         self.keeper.set_meta(aborted=reason)
         self._stop_early("abort", f"stopping: {reason}")
+        return False
 
     def _stop_early(self, kind: str, reason: str) -> None:
         self._stopped_early = True
@@ -373,17 +367,13 @@ class Run:
 
     def stopping(self) -> None:
         """The test is being stopped: drain, and close the books."""
-        if self._teller is not None:
-            self._teller.kill()
-            self._teller = None
         if self.steering is not None:
             self.steering.stop()
-        if self._watch is not None:
-            self._watch.stop()
-            self._watch = None
+        if self._lookout is not None:
+            self._lookout.stop()
         if self.conductor is not None:
-            if self.conductor.phase == "ramp" and not self._stopped_early:
-                self._interrupted = True
+            by_itself = self._stopped_early or (self.steering is not None and self.conductor.phase != "ramp")
+            self._course.ends(time.monotonic_ns(), self.conductor.phase, by_itself=by_itself)
             self.conductor.stopping()
         if self.workers is not None:
             workers, self.workers = self.workers, None
@@ -401,13 +391,12 @@ class Run:
         keeper, self.keeper, self.conductor = self.keeper, None, None
         if keeper is None:
             return None
-        watching, self._watching = self._watching, None
-        if watching is not None:
-            watching.stop(0.0 if self._stopped_early or self._interrupted else self.options.watch_after)
+        if self._lookout is not None:
+            self._lookout.close(0.0 if self._stopped_early or self._course.interrupted else self.options.watch_after)
         if locust.log.unhandled_greenlet_exception:
             keeper.note("generator_error", "An unhandled exception ended a part of the load generator: see the log")
         ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        keeper.set_meta(ended_at=ended, interrupted=self._interrupted)
+        keeper.set_meta(ended_at=ended, **self._course.described())
         keeper.close()
         if self.steering is not None:
             return self.steering.report(keeper.folder)

@@ -38,7 +38,7 @@ def tested(summary: Mapping[str, Any], meta: Mapping[str, Any]) -> list[Fact]:
         Fact("server", server if not target.get("embedded") or _EMBEDDED in server else f"{_EMBEDDED} ({server})"),
         Fact("dialect", plain(target.get("dialect") or wording.MISSING)),
         Fact("started", plain(run.get("started_at") or wording.MISSING)),
-        Fact("length", f"{seconds(run.get('duration_s'))}, of which {seconds(run.get('hold_s'))} hold"),
+        Fact("length", f"{seconds(run.get('duration_s'))}, of which {seconds(run.get('hold_s'))} hold{cut_short(run)}"),
         Fact("population", population(people)),
         Fact("plan", planned(plan)),
         Fact("presence", presence_plan(plan)),
@@ -49,6 +49,14 @@ def tested(summary: Mapping[str, Any], meta: Mapping[str, Any]) -> list[Fact]:
         Fact("machine", ", ".join(_machine(versions))),
     ]
     return [fact for fact in found if fact.value]
+
+
+def cut_short(run: Mapping[str, Any]) -> str:
+    """What stands behind the length of a run that was interrupted; else nothing."""
+    if not run.get("interrupted"):
+        return ""
+    planned = number(run.get("run_time_s"))
+    return "; interrupted" if planned is None else f"; interrupted, {seconds(planned)} were planned"
 
 
 _EMBEDDED = "embedded reference server"

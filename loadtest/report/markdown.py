@@ -84,7 +84,7 @@ def _tested(run: Mapping[str, Any]) -> str:
         "the embedded reference server" if target.get("embedded") else escaped(target.get("url") or "an unknown target")
     )
     people = escaped(facts.population(part(run, "population")))
-    return f"{people} against {where}, {escaped(seconds(run.get('hold_s')))} of hold."
+    return f"{people} against {where}, {escaped(seconds(run.get('hold_s')))} of hold{facts.cut_short(run)}."
 
 
 def _details(summary: Mapping[str, Any]) -> list[Table]:

@@ -58,7 +58,7 @@ def _wrapped(text: str, width: int, **how: Any) -> list[str]:
 def _tested(summary: Mapping[str, Any]) -> Iterator[str]:
     run = part(summary, "run")
     target, people, plan = (part(run, key) for key in ("target", "population", "plan"))
-    length = f"{seconds(run.get('hold_s'))} of hold in {seconds(run.get('duration_s'))}"
+    length = f"{seconds(run.get('hold_s'))} of hold in {seconds(run.get('duration_s'))}{facts.cut_short(run)}"
     yield from _labelled("run", f"{run.get('id') or '?'}, {length}")
     where = f"{target.get('url') or '?'}, dialect {target.get('dialect') or '?'}"
     if target.get("embedded"):

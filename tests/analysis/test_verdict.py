@@ -188,11 +188,11 @@ def test_a_run_that_never_held_is_invalid():
     assert verdict_of(RunBuilder(hold=0).count(0, "cable.confirmed", 5)).result == "INVALID"
 
 
-def test_an_interrupted_run_is_judged_with_a_warning():
-    """What it measured stands."""
+def test_an_interrupted_run_is_no_pass():
+    """What it measured stands, and the rest of its plan is not known (tests/analysis/test_interruption.py)."""
     verdict = verdict_of(typical(interrupted=True))
 
-    assert (verdict.result, verdict.warnings[0].startswith("The run was interrupted after 60 s")) == ("PASS", True)
+    assert (verdict.result, "The run was interrupted after 60 s" in verdict.reasons[0]) == ("INCONCLUSIVE", True)
 
 
 def test_a_lost_worker_is_invalid():

@@ -146,6 +146,46 @@ def test_a_run_stopped_in_its_ramp_was_interrupted(ready):
     assert 4 == code
 
 
+def test_a_run_stopped_in_its_hold_was_interrupted(holding):
+    """Of a plan of ten minutes that is no silent PASS, and the store says how long it ran."""
+    environment = holding("--run-time", "10m")
+    run = environment.cable_run
+    folder = run.keeper.folder
+    environment.runner.quit()
+    code = run.finish()
+    meta = open_run(folder).meta
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+
+    assert (meta["interrupted"], meta["run_time_s"], meta["ran_s"]) == (True, 600, summary["run"]["ran_s"])
+    assert 0 < meta["ran_s"] < 600
+    assert 0 != code
+    assert ["INCONCLUSIVE"] == [
+        check["result"] for check in summary["verdict"]["checks"] if check["name"] == "run time"
+    ]
+
+
+def test_a_run_without_an_end_is_ended_by_hand(holding):
+    """That is how it is meant to end, and no interruption."""
+    environment = holding()
+    run = environment.cable_run
+    folder = run.keeper.folder
+    environment.runner.quit()
+    run.finish()
+
+    assert (False, None) == tuple(open_run(folder).meta[name] for name in ("interrupted", "run_time_s"))
+
+
+def test_a_plan_of_messages_that_was_played_out_is_whole(holding):
+    """Its end is the last message, however long the run time."""
+    environment = holding("--emissions", "40", "--run-time", "10m")
+    run = environment.cable_run
+    folder = run.keeper.folder
+    eventually(lambda: run.conductor.phase == "end")
+    run.finish()
+
+    assert open_run(folder).meta["interrupted"] is False
+
+
 def test_an_unhandled_exception_invalidates_the_run(holding, monkeypatch):
     """A part of the generator that died makes its numbers worthless."""
     environment = holding()

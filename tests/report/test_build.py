@@ -65,7 +65,7 @@ def test_an_interrupted_run_says_so(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", Story(hold=20, drain=0), interrupted=True)
     build(folder)
 
-    actual = "The run was interrupted after 20 s of its hold" in (folder / "summary.md").read_text(encoding="utf-8")
+    actual = "The run was interrupted after 20 s of hold" in (folder / "summary.md").read_text(encoding="utf-8")
 
     assert actual
 
