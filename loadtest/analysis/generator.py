@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from loadtest.analysis.model import RunData
 from loadtest.analysis.quantiles import MS_PER_US
 from loadtest.analysis.sections import Section, percentile_keys
 from loadtest.analysis.series import Series
 from loadtest.analysis.windows import Breach, Scope, Timeline, held_gauges, notes_of
+from loadtest.collect.read_lag import READ_LAG_LIMIT_MS
 
 MAX_MARKED_SHARE = 0.05
 _SHARES = frozenset({"cpu", "dropped", "overflow"})  # what is measured as a share; all else is in milliseconds
@@ -25,7 +28,7 @@ WORKER_CPU_SHARE = 0.6
 SERVER_CPU_SHARE = 0.9
 """Share of a core above which the embedded server, one process, is the limit of a run."""
 
-CURED_BY_WORKERS = frozenset({"lateness", "loop_lag", "cpu", "read_lag"})
+CURED_BY_WORKERS = frozenset({"lateness", "loop_lag", "cpu", "read_lag", "backlog"})
 """Causes of breaches that more workers cure."""
 
 US_PER_S = 1_000_000
@@ -66,11 +69,15 @@ def generator(data: RunData, series: Series, line: Timeline, scope: Scope) -> Se
 
 
 def _read_lag(series: Series, scope: Scope) -> Section:
-    """From the kernel's receive stamp to the read; lower bounds of it (reads of several messages) count as they are."""
+    """From the kernel's receive stamp to the read: what it is at least and, of reads of several messages, at most."""
     pool = series.pool("read_lag", scope.hold)
-    bounds = series.total("generator.read_bounds", scope.hold) or 0
+    bounds, backlog = (series.total(f"generator.read_{of}", scope.hold) or 0 for of in ("bounds", "backlog"))
     section: Section = {"read_lag_n": pool.n, "read_lag_exact_share": 1 - bounds / pool.n if pool.n else None}
-    return section | percentile_keys("read_lag_", (("p50", 0.5), ("p99", 0.99)), pool)
+    section |= percentile_keys("read_lag_", (("p50", 0.5), ("p99", 0.99)), pool)
+    section |= percentile_keys("read_lag_most_", (("p99", 0.99),), series.pool("read_lag_most", scope.hold))
+    section["read_backlog_share"] = backlog / pool.n if pool.n else None
+    section["windows_rough"] = int((np.nan_to_num(series.per_window("generator.read_rough", scope.hold)) > 0).sum())
+    return section
 
 
 def _workers_needed(data: RunData, series: Series, scope: Scope) -> int | None:
@@ -124,7 +131,7 @@ def invalid_reasons(data: RunData, series: Series, line: Timeline, section: Sect
     """
     reasons = []
     if line.marked_share > MAX_MARKED_SHARE:
-        reasons.append(_marked_reason(line) + _more_workers(data, line, section))
+        reasons.append(_marked_reason(line) + _backlog(series, line) + _more_workers(data, line, section))
     for kind, remedy in FATAL_NOTES.items():
         reasons += [f"{kind.replace('_', ' ').capitalize()}: {text}. {remedy}." for _, text, _ in notes_of(data, kind)]
     outside, samples = series.out_of_range(line.hold)
@@ -151,6 +158,12 @@ def warnings(line: Timeline, section: Section, fanout: Section, emitted: int) ->
         found.append(
             f"{section['windows_marked']} of {section['windows']} windows of the hold are marked as untrusted "
             f"({causes}); the verdict uses the others. {_remedy_of(line)}."
+        )
+    if section["windows_rough"]:
+        found.append(
+            f"In {section['windows_rough']} of {section['windows']} windows of the hold our own reading made the "
+            f"latencies more than 10 % longer (by up to {READ_LAG_LIMIT_MS:g} ms, which marks no window). "
+            f"Latencies up to the arrival are without it: --kernel-stamps 1 takes them of every delivery."
         )
     if section["overflow"]:
         found.append(
@@ -203,6 +216,21 @@ def _marked_reason(line: Timeline) -> str:
     return (
         f"The generator was the limit in {line.marked.size} of {line.hold.size} windows of the hold, more than "
         f"{MAX_MARKED_SHARE:.0%}: {causes}{size}. {_remedy_of(line)}."
+    )
+
+
+def _backlog(series: Series, line: Timeline) -> str:
+    """How a backlog grew over the hold, where it marks windows."""
+    held = set(line.hold.tolist())
+    windows = [breach.window for breach in line.breaches if breach.cause == "backlog" and breach.window in held]
+    if len(windows) < 2:
+        return ""
+    first, last = (
+        (series.pool("read_lag_most", np.array([window], np.int64)).merged.percentile(99.0) or 0.0) / US_PER_S
+        for window in (min(windows), max(windows))
+    )
+    return (
+        f" Messages were read up to {first:.2g} s late in the first of these windows, up to {last:.2g} s in the last."
     )
 
 

@@ -169,6 +169,7 @@ JUDGEABLE: Branch = {
         **_percentiles("p99", prefix="loop_lag_"),
         **_percentiles("p99", prefix="rest_wait_"),
         **_percentiles("p50", "p99", prefix="read_lag_"),
+        **_percentiles("p99", prefix="read_lag_most_"),
         "loop_lag_max_ms": Key("ms"),
         "cpu_share_max": Key("cores"),
         "steal_share_max": Key("share"),

@@ -59,6 +59,10 @@ _REMEDY = {
         "What the kernel had received was read late: fewer users per process, or add workers (--processes); "
         "--kernel-stamps 1 measures every delivery at its arrival"
     ),
+    "backlog": (
+        "More came than this process could read: what it left waited in the kernel and then, the receive buffers being "
+        "full, at the server, so that even latencies up to the arrival are this tool's: add workers (--processes)"
+    ),
     "gc": "Garbage collections held the event loop: fewer users per process, or add workers (--processes)",
     "dropped": "Actions were given up because this process had fallen behind: lower --emit-rate, or add workers",
     "overflow": "Samples were in no percentile: look for a clock that was stepped, or for a flood of copies",
@@ -282,9 +286,9 @@ class Health:
             cause = self._cause(window, "loop_lag", lag_max_ms)
             batch.notes.append(self._breach(window, cause, lag_max_ms, LOOP_LAG_MAX_LIMIT_MS, "loop_lag"))
 
-    def judge_read_lag(self, window: int, batch: Batch, p99_ms: float, limit_ms: float) -> None:
+    def judge_read_lag(self, window: int, batch: Batch, p99_ms: float, limit_ms: float, *, backlog: bool) -> None:
         """Mark a window whose messages were read too late for its latencies (:mod:`loadtest.collect.read_lag`)."""
-        cause = self._cause(window, "read_lag", p99_ms)
+        cause = self._cause(window, "backlog" if backlog else "read_lag", p99_ms)
         batch.notes.append(self._breach(window, cause, p99_ms, limit_ms, "read_lag"))
 
     def _breach(self, window: int, cause: str, value: float, limit: float, measure: str = "cpu") -> Note:

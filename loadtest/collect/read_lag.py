@@ -1,22 +1,39 @@
 """How late this process reads what the kernel has received, and which windows that spoils.
 
-The transport tells the lag of each read whose socket has kernel receive stamps (:mod:`loadtest.transport.stamped`):
-exactly where a read held one message, as a lower bound where it held several. Latencies are taken at the read, so the
-lag is in them, and it is this process's. A window whose 99th percentile of the lag is above 5 ms and above a tenth of
-the 99th percentile of its latencies is marked as untrusted. Fewer than a hundred reads have no 99th percentile, and
-fewer than three late ones are a hiccup: they mark nothing (lateness and loop lag watch over small loads).
+The transport tells the lag of each read whose socket has kernel receive stamps (:mod:`loadtest.transport.stamped`).
+Latencies are taken at the read, so the lag is in them, and it is this process's.
+
+Least and most. Where a read held one message its lag is exact. Where it held several the stamp is the newest one's, and
+a lower bound of the others'. From above they are bounded by the time since the socket's read before, which emptied it;
+that is much for a socket that was silent, so the exact lags of the same second bound it as well, their tail of one in a
+hundred and of three at least: sockets are read in the order in which they became ready, so the first message of several
+waits as others do that come alone. A socket that no read empties has a *backlog*: its messages wait here and, as a full
+receive buffer stops the sender, at the sender, where no stamp is. They are taken to be as late as the backlog is old,
+which grows by a second a second for as long as more comes than can be read. So there are two histograms, ``read_lag``
+of what is known at least and ``read_lag_most`` of what may be, and windows are judged by the second.
+
+Marked windows. What latencies would be without the lag is their 99th percentile less the lag's. A window whose 99th
+percentile of the lag is above 5 ms and above a tenth of that is marked as untrusted. Up to 5 ms is no breach: on a
+server that answers in 3 ms a tenth is 0.3 ms, which a burst to fifty sockets takes to read, and every such run would be
+INVALID. Where the lag is above a tenth and not above 5 ms the window is counted as *rough* instead: its latencies at
+the read are more than 10 % too long, those up to the arrival are not, and the report says so.
+
+Fewer than a hundred reads have no 99th percentile, and fewer than three late ones are a hiccup: they mark nothing
+(lateness and loop lag watch over small loads).
 
 A ping is no delivery: a server sends one to every socket at once, so the last of a thousand is read some 6 ms after
 it came however idle this process is. A message among them is late by its own lag, which counts; theirs does not.
 
-Latencies of a window keep coming until its deliveries' deadline is over, so a window with lags above 5 ms waits for
-them before it is judged.
+Latencies of a window keep coming until its deliveries' deadline is over, so a window waits for them before it is
+judged.
 """
 
 from __future__ import annotations
 
+import math
 from array import array
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +43,50 @@ from loadtest.metrics import Batch, Histogram
 
 READ_LAG_LIMIT_MS = 5.0
 READ_LAG_LIMIT_SHARE = 0.1
-"""Of the latency's p99: what the reading adds must be small beside what is measured."""
+"""Of the latency's p99 without the lag: what the reading adds must be small beside what is measured."""
 AT_LEAST = 3
 READS_AT_LEAST = 100
+BACKLOG_SHARE = 0.01
+"""Of a window's messages: so many of sockets with a backlog are in its p99."""
 
 _P99 = 99.0
 _US_PER_MS = NS_PER_MS // NS_PER_US
 
-Judge = Callable[[int, Batch, float, float], None]
-"""Marks a window: its number, the batch for the note, the lag's p99 and its limit in milliseconds."""
+_Numbers: TypeAlias = NDArray[np.int64]
+
+
+class Judge(Protocol):
+    """Marks a window that the lag has spoiled."""
+
+    def __call__(self, window: int, batch: Batch, p99_ms: float, limit_ms: float, *, backlog: bool) -> None:
+        """Mark it.
+
+        Args:
+            window: its number.
+            batch: takes the note.
+            p99_ms: the lag's 99th percentile, in milliseconds.
+            limit_ms: what it may be.
+            backlog: whether sockets that no read emptied are in it.
+        """
+
+
+class _Together:
+    """Reads of several messages, in plain buffers: when, and of what the transport tells one each."""
+
+    __slots__ = ("backlog_ns", "frames", "gap_ns", "lag_ns", "read_ns")
+
+    def __init__(self) -> None:
+        self.read_ns, self.frames, self.lag_ns, self.gap_ns, self.backlog_ns = (array("q") for _ in range(5))
+
+
+class _Window:
+    """What is known of a window's reads."""
+
+    __slots__ = ("backlogged", "lags")
+
+    def __init__(self) -> None:
+        self.lags = Histogram()  # at most
+        self.backlogged = 0  # messages of sockets with a backlog
 
 
 class ReadLagLog:
@@ -52,11 +104,11 @@ class ReadLagLog:
         self._window_ns = window_ns
         self._patience = -(-round(deadline_s * NS_PER_S) // window_ns) + 2
         self._judge = judge
-        # plain buffers, emptied once a tick: (read at, lag), and for reads of several messages how many there were
+        # plain buffers, emptied once a tick: (read at, lag)
         self._exact = (array("q"), array("q"))
-        self._least = (array("q"), array("q"), array("q"))
+        self._together = _Together()
         self._pings = array("q")  # when they were read
-        self._lags: dict[int, Histogram] = {}
+        self._windows: dict[int, _Window] = {}
         self._latencies: dict[int, Histogram] = {}
 
     def exact(self, read_ns: int, lag_ns: int) -> None:
@@ -69,65 +121,93 @@ class ReadLagLog:
         """The message that is read at this monotonic time is a ping."""
         self._pings.append(read_ns)
 
-    def at_least(self, frames: int, read_ns: int, lag_ns: int) -> None:
-        """A read held so many messages, the newest of which the kernel had held for ``lag_ns``; the others longer."""
-        at, lags, counts = self._least
-        at.append(read_ns)
-        lags.append(lag_ns)
-        counts.append(frames)
+    def at_least(self, frames: int, read_ns: int, lag_ns: int, gap_ns: int, backlog_ns: int) -> None:
+        """A read held several messages: see :class:`loadtest.transport.interface.ReadLags`."""
+        told = self._together
+        told.read_ns.append(read_ns)
+        told.frames.append(frames)
+        told.lag_ns.append(lag_ns)
+        told.gap_ns.append(gap_ns)
+        told.backlog_ns.append(backlog_ns)
 
     def flush(self, now_window: int, batch: Batch, *, final: bool = False) -> None:
         """Bin what was told since the last call, and judge the windows that are ripe.
 
         Args:
             now_window: number of the present window.
-            batch: takes the histogram ``read_lag``, the count ``generator.read_bounds`` of those values in it that
-                are lower bounds, and breaches; its latencies are those that this tick has settled.
+            batch: takes the histograms ``read_lag`` and ``read_lag_most``, the count ``generator.read_bounds`` of the
+                messages that are not exact in them, ``generator.read_backlog`` of those of sockets that no read
+                emptied, ``generator.read_rough`` for a window that is rough, and breaches; its latencies are those that
+                this tick has settled.
             final: nothing follows, so judge all.
         """
-        (read_ns, lags_ns), least, pings = self._exact, self._least, self._pings
+        (read_ns, lags_ns), pings = self._exact, self._pings
+        together, self._together = self._together, _Together()
         self._exact = (array("q"), array("q"))
-        self._least = (array("q"), array("q"), array("q"))
         self._pings = array("q")
         told = ~np.isin(_numbers(read_ns), _numbers(pings))
-        self._bin(_numbers(read_ns)[told], _numbers(lags_ns)[told], None, batch)
-        self._bin(_numbers(least[0]), _numbers(least[1]), _numbers(least[2]), batch)
+        tails_us = self._bin_exact(_numbers(read_ns)[told], _numbers(lags_ns)[told], batch)
+        self._bin_together(together, tails_us, batch)
         for (window, metric, _, _), hist in batch.hists.items():
             if metric == "fanout" and now_window - window <= self._patience:
                 self._latencies.setdefault(window, Histogram()).merge(hist)
-        for window in sorted(self._lags):
-            if final or now_window > window:
-                self._look_at(window, batch, ripe=final or now_window - window > self._patience)
-        for window in [w for w in self._latencies if final or (w < now_window and w not in self._lags)]:
+        for window in sorted(w for w in self._windows if final or now_window - w > self._patience):
+            self._look_at(window, batch)
+        for window in [w for w in self._latencies if final or (w < now_window and w not in self._windows)]:
             del self._latencies[window]
 
-    def _bin(
-        self, at: NDArray[np.int64], lags: NDArray[np.int64], counts: NDArray[np.int64] | None, batch: Batch
-    ) -> None:
-        if not len(at):
-            return
-        windows = (at + self._clock.wall_ns(0)) // self._window_ns
-        lags_us = lags // NS_PER_US
-        if counts is not None:
-            windows, lags_us = (np.repeat(values, counts) for values in (windows, lags_us))
+    def _bin_exact(self, at: _Numbers, lags_ns: _Numbers, batch: Batch) -> dict[int, int]:
+        """Returns the tail of each window's lags, in microseconds."""
+        windows = self._windows_of(at)
+        tails_us = {}
         for window in np.unique(windows).tolist():
-            values = lags_us[windows == window]
-            batch.hist(window, "read_lag").record_many(values)
-            if counts is not None:
-                batch.add(window, "generator.read_bounds", value=len(values))
-            self._lags.setdefault(window, Histogram()).record_many(values)
+            values = lags_ns[windows == window] // NS_PER_US
+            self._record(window, values, values, batch)
+            tails_us[window] = _tail(values)
+        return tails_us
 
-    def _look_at(self, window: int, batch: Batch, *, ripe: bool) -> None:
-        lags = self._lags[window]
-        p99_ms = (lags.percentile(_P99) or 0.0) / _US_PER_MS
-        if not _is_above(lags, p99_ms, READ_LAG_LIMIT_MS):
-            del self._lags[window]
-        elif ripe:
-            latencies = self._latencies.pop(window, Histogram())
-            limit_ms = max(READ_LAG_LIMIT_MS, READ_LAG_LIMIT_SHARE * (latencies.percentile(_P99) or 0.0) / _US_PER_MS)
-            del self._lags[window]
-            if _is_above(lags, p99_ms, limit_ms):
-                self._judge(window, batch, p99_ms, limit_ms)
+    def _bin_together(self, told: _Together, tails_us: Mapping[int, int], batch: Batch) -> None:
+        frames, backlog = _numbers(told.frames), _numbers(told.backlog_ns) // NS_PER_US
+        least, gap = _numbers(told.lag_ns) // NS_PER_US, _numbers(told.gap_ns) // NS_PER_US
+        windows = self._windows_of(_numbers(told.read_ns))
+        for window in np.unique(windows).tolist():
+            here = windows == window
+            n, lag = frames[here], least[here]
+            older = np.where(backlog[here] > 0, backlog[here], np.minimum(gap[here], tails_us.get(window, 0)))
+            newest = np.maximum(lag, backlog[here])
+            most = np.concatenate([newest, np.repeat(np.maximum(lag, older), n - 1)])
+            self._record(window, np.repeat(lag, n), most, batch)
+            batch.add(window, "generator.read_bounds", value=int(n.sum()))
+            if behind := int(n[backlog[here] > 0].sum()):
+                self._windows[window].backlogged += behind
+                batch.add(window, "generator.read_backlog", value=behind)
+
+    def _record(self, window: int, least: _Numbers, most: _Numbers, batch: Batch) -> None:
+        batch.hist(window, "read_lag").record_many(least)
+        batch.hist(window, "read_lag_most").record_many(most)
+        self._windows.setdefault(window, _Window()).lags.record_many(most)
+
+    def _windows_of(self, at: _Numbers) -> _Numbers:
+        found: _Numbers = (at + self._clock.wall_ns(0)) // self._window_ns
+        return found
+
+    def _look_at(self, window: int, batch: Batch) -> None:
+        found, latencies = self._windows.pop(window), self._latencies.pop(window, Histogram())
+        p99_ms = (found.lags.percentile(_P99) or 0.0) / _US_PER_MS
+        without_ms = max(0.0, (latencies.percentile(_P99) or 0.0) / _US_PER_MS - p99_ms)
+        share_ms = READ_LAG_LIMIT_SHARE * without_ms
+        limit_ms = max(READ_LAG_LIMIT_MS, share_ms)
+        if _is_above(found.lags, p99_ms, limit_ms):
+            backlog = found.backlogged > BACKLOG_SHARE * found.lags.n
+            self._judge(window, batch, p99_ms, limit_ms, backlog=backlog)
+        elif latencies.n and _is_above(found.lags, p99_ms, share_ms):
+            batch.add(window, "generator.read_rough")
+
+
+def _tail(values: _Numbers) -> int:
+    """The value that one in a hundred reaches, and three at least; 0 where there are fewer."""
+    reach = max(AT_LEAST, math.ceil(len(values) / 100))
+    return int(np.partition(values, -reach)[-reach]) if len(values) >= reach else 0
 
 
 def _is_above(lags: Histogram, p99_ms: float, limit_ms: float) -> bool:

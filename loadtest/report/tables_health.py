@@ -65,6 +65,7 @@ def generator(summary: Mapping[str, Any]) -> Table:
         causes = counted(part(row, "marked_by"))
         text = f"{count(marked)} of {count(windows)}" + (f" ({causes})" if causes else "")
         pairs.append(("untrusted windows", odd(marked, text)))
+        pairs.append(("windows that reading made more than 10 % slower", odd(row.get("windows_rough"))))
     server = part(summary, "run", "target")
     if server.get("embedded") and number(server.get("cpu_share_max")) is not None:
         pairs.append(("CPU of the embedded server, at most", Cell(percent(server.get("cpu_share_max")))))
@@ -74,7 +75,9 @@ def generator(summary: Mapping[str, Any]) -> Table:
 
 def _read_lag(row: Mapping[str, Any]) -> Cell:
     share = number(row.get("read_lag_exact_share"))
-    bound = "" if share is None or share > _EXACT else f"or more: {percent(1 - share)} were read together with others"
+    most = row.get("read_lag_most_p99_ms")
+    upto = f", at most {milliseconds(most)}" if number(most) is not None else ""
+    bound = "" if share is None or share > _EXACT else f"or more{upto}: {percent(1 - share)} were read with others"
     return Cell(milliseconds(row.get("read_lag_p99_ms"), row.get("read_lag_n")), bound)
 
 

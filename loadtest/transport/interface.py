@@ -74,8 +74,16 @@ class ReadLags(Protocol):
     def exact(self, read_ns: int, lag_ns: int) -> None:
         """A read held one message, which the kernel had held for ``lag_ns`` at the monotonic time ``read_ns``."""
 
-    def at_least(self, frames: int, read_ns: int, lag_ns: int) -> None:
-        """A read held so many messages, the newest of which the kernel had held for ``lag_ns``; the others longer."""
+    def at_least(self, frames: int, read_ns: int, lag_ns: int, gap_ns: int, backlog_ns: int) -> None:
+        """A read held so many messages, the newest of which the kernel had held for ``lag_ns``; the others longer.
+
+        Args:
+            frames: how many.
+            read_ns: monotonic time of the read.
+            lag_ns: see above.
+            gap_ns: since the socket's read before; where that emptied it, none of these had waited longer.
+            backlog_ns: how long all reads have come back full; 0 where this one or the one before did not.
+        """
 
 
 class Socket(Protocol):

@@ -5,7 +5,11 @@ time from then to the read is this process's lag: whatever it is, no server caus
 from the kernel's clock; the arrival in ours is the read less the lag, so that a wall clock that is off bends nothing.
 
 The stamp is exact only where a read held one message: queued segments are joined and carry the newest one's stamp. Of
-a read of several messages it is told how long the newest had waited, which is less than the others had.
+a read of several messages it is told how long the newest had waited, which is less than the others had, and what bounds
+it from above: a read that gave less than was asked for has emptied the socket, so whatever the next one gives came
+after it. A socket whose reads all come back full is never emptied: there the stamp says less and less, since a full
+receive buffer stops the sender, and what waits at the sender has no stamp yet. How long that has gone on is told too.
+One full read is none yet: a long message fills them as well, and so may chance.
 Under TLS the stamp is that of the record, by the same rule.
 
 Where the kernel gives no stamp a connection reads as any other does.
@@ -76,13 +80,17 @@ class StampedReads:
         lags: told of every read that held messages.
     """
 
-    __slots__ = ("_alone", "_lag_ns", "_lags", "_recvmsg")
+    __slots__ = ("_alone", "_backlog_ns", "_full_since_ns", "_gap_ns", "_lag_ns", "_lags", "_read_at_ns", "_recvmsg")
 
     def __init__(self, sock: socket.socket, lags: ReadLags) -> None:
         self._recvmsg = sock.recvmsg
         self._lags = lags
         self._lag_ns = -1  # of the present read; negative: not known
         self._alone = True  # whether nothing of the present read was handed on yet
+        self._read_at_ns = time.time_ns()  # of the newest read, by the stamps' clock
+        self._gap_ns = 0
+        self._backlog_ns = 0
+        self._full_since_ns = 0  # of the first of the reads that came back full, one after the other; 0: none
 
     def recv(self, size: int) -> bytes:
         """As ``socket.recv``."""
@@ -92,7 +100,17 @@ class StampedReads:
         for level, kind, value in control:
             if kind == SO_TIMESTAMPNS and level == socket.SOL_SOCKET and len(value) == _TIMESPEC.size:
                 seconds, nanoseconds = _UNPACK(value)
-                self._lag_ns = time.time_ns() - (seconds * NS_PER_S + nanoseconds)
+                now_ns = time.time_ns()
+                self._lag_ns = now_ns - (seconds * NS_PER_S + nanoseconds)
+                self._gap_ns = now_ns - self._read_at_ns
+                self._read_at_ns = now_ns
+                self._backlog_ns = 0
+                if len(data) < size:
+                    self._full_since_ns = 0
+                elif self._full_since_ns:
+                    self._backlog_ns = now_ns - self._full_since_ns
+                else:
+                    self._full_since_ns = now_ns
         return data
 
     def feed(self, scanner: FrameScanner, data: bytes, arrival_ns: int, *, is_last: bool) -> int:
@@ -116,5 +134,5 @@ class StampedReads:
             return 1
         count = scanner.feed(data, arrival_ns)
         if count:
-            self._lags.at_least(count, arrival_ns, lag_ns)
+            self._lags.at_least(count, arrival_ns, lag_ns, self._gap_ns, self._backlog_ns)
         return count

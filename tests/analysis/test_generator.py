@@ -137,6 +137,41 @@ def test_read_lag_and_the_share_that_is_exact():
     assert (round(section["read_lag_p50_ms"], 3), round(section["read_lag_p99_ms"])) == (0.1, 3)
 
 
+def test_what_the_lag_may_be_stands_beside_what_it_is_at_least():
+    """The two percentiles, and the share of messages on sockets that no read emptied."""
+    run = typical()
+    for window in run.held:
+        run.times(window, "read_lag", [1_000] * 10).times(window, "read_lag_most", [1_000] * 5 + [9_000] * 5)
+        run.count(window, "generator.read_backlog", 2)
+    section = judged(run)[0]
+
+    assert (round(section["read_lag_p99_ms"]), round(section["read_lag_most_p99_ms"])) == (1, 9)
+    assert section["read_backlog_share"] == 0.2
+
+
+def test_rough_windows_are_a_warning_and_no_more():
+    """What reading adds to short latencies is told; the run stays valid."""
+    run = typical().count(20, "generator.read_rough", 2).count(21, "generator.read_rough", 1)
+    section, reasons, warnings = judged(run)
+
+    assert (section["windows_rough"], reasons) == (2, [])
+    assert any(
+        "In 2 of 60 windows of the hold our own reading made the latencies more than 10 %" in w for w in warnings
+    )
+
+
+def test_a_backlog_says_how_it_grew():
+    """From the first of its windows to the last, beside the workers that it takes."""
+    run = typical()
+    for position, window in enumerate(run.held):
+        run.times(window, "read_lag_most", [1_000_000 * (1 + position)] * 300)
+        run.count(window, "generator.cpu_us", 900_000).breach(window, "backlog", 1000.0 * (1 + position), 5.0)
+    reason = judged(run)[1][0]
+
+    assert "Messages were read up to 1 s late in the first of these windows, up to 60 s in the last." in reason
+    assert "(--processes 2)" in reason
+
+
 def test_no_stamps_no_read_lag():
     """A run without kernel stamps says nothing about the lag of its reads."""
     section = judged(typical())[0]

@@ -24,12 +24,14 @@ class Lags:
     def __init__(self) -> None:
         self.exactly: list[tuple[int, int]] = []
         self.bounds: list[tuple[int, int, int]] = []
+        self.waits: list[tuple[int, int]] = []
 
     def exact(self, read_ns: int, lag_ns: int) -> None:
         self.exactly.append((read_ns, lag_ns))
 
-    def at_least(self, frames: int, read_ns: int, lag_ns: int) -> None:
+    def at_least(self, frames: int, read_ns: int, lag_ns: int, gap_ns: int, backlog_ns: int) -> None:
         self.bounds.append((frames, read_ns, lag_ns))
+        self.waits.append((gap_ns, backlog_ns))
 
 
 class Ear:
@@ -72,9 +74,9 @@ class Pair:
         self.peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reads = StampedReads(self.ours, self.lags)
 
-    def read(self) -> int:
+    def read(self, size: int = 16384) -> int:
         """One read, handed on as a connection does."""
-        data = self.reads.recv(16384)
+        data = self.reads.recv(size)
         return self.reads.feed(self.scanner, data, time.monotonic_ns(), is_last=True)
 
     def close(self) -> None:
@@ -124,6 +126,41 @@ def test_a_message_in_two_reads_has_a_lower_bound(pair: Pair) -> None:
     second = pair.read()
 
     assert (first, second, pair.ear.lags_ns, len(pair.lags.bounds)) == (0, 1, [-1], 1)
+
+
+def test_what_is_read_after_an_empty_socket_came_since(pair: Pair) -> None:
+    """The read before gave less than was asked for, so none of the next one's messages waited longer than from then."""
+    pair.peer.send(HI)
+    pair.ours.recv(1, socket.MSG_PEEK)
+    before_ns = time.time_ns()
+    pair.read()
+    pair.peer.send(HI + HI)
+    while len(pair.ours.recv(8, socket.MSG_PEEK)) < 8:
+        pass
+    pair.read()
+    gap_ns, backlog_ns = pair.lags.waits[0]
+
+    assert (pair.lags.bounds[0][2] <= gap_ns <= time.time_ns() - before_ns, backlog_ns) == (True, 0)
+
+
+def test_a_socket_that_no_read_empties_has_a_backlog(pair: Pair) -> None:
+    """It is as old as the first of the reads that came back full, and over with the first that does not.
+
+    A read that is full by chance is the last of them, and the silence after it is no backlog.
+    """
+    pair.peer.send(HI * 8)
+    while len(pair.ours.recv(32, socket.MSG_PEEK)) < 32:
+        pass
+    counts = [pair.read(8) for _ in range(4)]
+    backlogs = [backlog_ns for _, backlog_ns in pair.lags.waits]
+    pair.peer.send(HI * 2)
+    while len(pair.ours.recv(8, socket.MSG_PEEK)) < 8:
+        pass
+    pair.read(9)
+
+    assert counts == [2, 2, 2, 2]
+    assert backlogs[0] == 0 < backlogs[1] < backlogs[2] < backlogs[3]
+    assert pair.lags.waits[-1][1] == 0
 
 
 def test_without_a_stamp_a_read_is_as_any_other() -> None:
