@@ -338,7 +338,7 @@ class Collector:
         self.hearing.flush(now_ns, batch)
         self.health.look_at_machine(now_ns, batch)
         self._flush_windows(now_window, batch, final=final)
-        self.read_lags.flush(now_window, batch, final=final)
+        self.read_lags.flush(now_window, batch, held_up=self.health.pending_lags(), final=final)
         self.health.sample(now_ns, batch, final=final)
         self._gauges(now_ns, batch)
         self.ledger.announcements += self.presence.news(now_ns, final=final)

@@ -4,19 +4,21 @@ The transport tells the lag of each read whose socket has kernel receive stamps 
 Latencies are taken at the read, so the lag is in them, and it is this process's.
 
 Least and most. Where a read held one message its lag is exact. Where it held several the stamp is the newest one's, and
-a lower bound of the others'. From above they are bounded by the time since the socket's read before, which emptied it;
-that is much for a socket that was silent, so the exact lags of the same second bound it as well, their tail of one in a
-hundred and of three at least: sockets are read in the order in which they became ready, so the first message of several
-waits as others do that come alone. A socket that no read empties has a *backlog*: its messages wait here and, as a full
-receive buffer stops the sender, at the sender, where no stamp is. They are taken to be as late as the backlog is old,
-which grows by a second a second for as long as more comes than can be read. So there are two histograms, ``read_lag``
-of what is known at least and ``read_lag_most`` of what may be, and windows are judged by the second.
+a lower bound of the others'. From above they are bounded by the time since the socket's read before, which emptied it.
+That is much for a socket that was silent, so they are taken to have waited no longer than others did that came alone in
+the same second (their tail of one in a hundred, of three at least: sockets are read in the order in which they became
+ready), or than the event loop was held up right before. A socket that no read empties has a *backlog*: its messages
+wait here and, as a full receive buffer stops the sender, at the sender, where no stamp is. They are taken to be as late
+as the backlog is old, which grows by a second a second for as long as more comes than can be read. So there are two
+histograms, ``read_lag`` of what is known at least and ``read_lag_most`` of what may be, and windows are judged by the
+second.
 
-Marked windows. What latencies would be without the lag is their 99th percentile less the lag's. A window whose 99th
-percentile of the lag is above 5 ms and above a tenth of that is marked as untrusted. Up to 5 ms is no breach: on a
-server that answers in 3 ms a tenth is 0.3 ms, which a burst to fifty sockets takes to read, and every such run would be
-INVALID. Where the lag is above a tenth and not above 5 ms the window is counted as *rough* instead: its latencies at
-the read are more than 10 % too long, those up to the arrival are not, and the report says so.
+Marked windows. A window whose 99th percentile of the lag is above 5 ms and above a tenth of the 99th percentile of its
+latencies up to the arrival is marked as untrusted. (Not of its latencies at the read: the lag is in them, and would
+raise its own limit.) Where fewer than a hundred latencies up to the arrival are known, 5 ms are all that is allowed. Up
+to 5 ms is no breach: on a server that answers in 3 ms a tenth is 0.3 ms, which a burst to fifty sockets takes to read,
+and every such run would be INVALID. Where the lag is above a tenth and not above 5 ms the window is counted as *rough*
+instead: its latencies at the read are more than 10 % too long, those up to the arrival are not, and the report says so.
 
 Fewer than a hundred reads have no 99th percentile, and fewer than three late ones are a hiccup: they mark nothing
 (lateness and loop lag watch over small loads).
@@ -32,7 +34,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -43,13 +45,14 @@ from loadtest.metrics import Batch, Histogram
 
 READ_LAG_LIMIT_MS = 5.0
 READ_LAG_LIMIT_SHARE = 0.1
-"""Of the latency's p99 without the lag: what the reading adds must be small beside what is measured."""
+"""Of the p99 of latencies up to the arrival: what the reading adds must be small beside what is measured."""
 AT_LEAST = 3
 READS_AT_LEAST = 100
 BACKLOG_SHARE = 0.01
 """Of a window's messages: so many of sockets with a backlog are in its p99."""
 
 _P99 = 99.0
+_HELD_UP_NS = 5 * NS_PER_MS
 _US_PER_MS = NS_PER_MS // NS_PER_US
 
 _Numbers: TypeAlias = NDArray[np.int64]
@@ -130,7 +133,9 @@ class ReadLagLog:
         told.gap_ns.append(gap_ns)
         told.backlog_ns.append(backlog_ns)
 
-    def flush(self, now_window: int, batch: Batch, *, final: bool = False) -> None:
+    def flush(
+        self, now_window: int, batch: Batch, *, held_up: Sequence[tuple[int, int]] = (), final: bool = False
+    ) -> None:
         """Bin what was told since the last call, and judge the windows that are ripe.
 
         Args:
@@ -139,6 +144,7 @@ class ReadLagLog:
                 messages that are not exact in them, ``generator.read_backlog`` of those of sockets that no read
                 emptied, ``generator.read_rough`` for a window that is rough, and breaches; its latencies are those that
                 this tick has settled.
+            held_up: when a sleeper woke since the last call, and by how much too late, in monotonic nanoseconds.
             final: nothing follows, so judge all.
         """
         (read_ns, lags_ns), pings = self._exact, self._pings
@@ -147,9 +153,9 @@ class ReadLagLog:
         self._pings = array("q")
         told = ~np.isin(_numbers(read_ns), _numbers(pings))
         tails_us = self._bin_exact(_numbers(read_ns)[told], _numbers(lags_ns)[told], batch)
-        self._bin_together(together, tails_us, batch)
+        self._bin_together(together, tails_us, [(at, late) for at, late in held_up if late > _HELD_UP_NS], batch)
         for (window, metric, _, _), hist in batch.hists.items():
-            if metric == "fanout" and now_window - window <= self._patience:
+            if metric == "fanout_arrival" and now_window - window <= self._patience:
                 self._latencies.setdefault(window, Histogram()).merge(hist)
         for window in sorted(w for w in self._windows if final or now_window - w > self._patience):
             self._look_at(window, batch)
@@ -166,14 +172,23 @@ class ReadLagLog:
             tails_us[window] = _tail(values)
         return tails_us
 
-    def _bin_together(self, told: _Together, tails_us: Mapping[int, int], batch: Batch) -> None:
+    def _bin_together(
+        self, told: _Together, tails_us: Mapping[int, int], held_up: Sequence[tuple[int, int]], batch: Batch
+    ) -> None:
         frames, backlog = _numbers(told.frames), _numbers(told.backlog_ns) // NS_PER_US
         least, gap = _numbers(told.lag_ns) // NS_PER_US, _numbers(told.gap_ns) // NS_PER_US
-        windows = self._windows_of(_numbers(told.read_ns))
+        read_ns = _numbers(told.read_ns)
+        windows = self._windows_of(read_ns)
+        others = np.zeros(len(windows), np.int64)
+        for window, tail_us in tails_us.items():
+            others[windows == window] = tail_us
+        for woke_ns, late_ns in held_up:
+            after = np.abs(read_ns - woke_ns) <= late_ns
+            others[after] = np.maximum(others[after], late_ns // NS_PER_US)
         for window in np.unique(windows).tolist():
             here = windows == window
             n, lag = frames[here], least[here]
-            older = np.where(backlog[here] > 0, backlog[here], np.minimum(gap[here], tails_us.get(window, 0)))
+            older = np.where(backlog[here] > 0, backlog[here], np.minimum(gap[here], others[here]))
             newest = np.maximum(lag, backlog[here])
             most = np.concatenate([newest, np.repeat(np.maximum(lag, older), n - 1)])
             self._record(window, np.repeat(lag, n), most, batch)
@@ -194,13 +209,13 @@ class ReadLagLog:
     def _look_at(self, window: int, batch: Batch) -> None:
         found, latencies = self._windows.pop(window), self._latencies.pop(window, Histogram())
         p99_ms = (found.lags.percentile(_P99) or 0.0) / _US_PER_MS
-        without_ms = max(0.0, (latencies.percentile(_P99) or 0.0) / _US_PER_MS - p99_ms)
-        share_ms = READ_LAG_LIMIT_SHARE * without_ms
+        arrival_ms = (latencies.percentile(_P99) or 0.0) / _US_PER_MS if latencies.n >= READS_AT_LEAST else 0.0
+        share_ms = READ_LAG_LIMIT_SHARE * arrival_ms
         limit_ms = max(READ_LAG_LIMIT_MS, share_ms)
         if _is_above(found.lags, p99_ms, limit_ms):
             backlog = found.backlogged > BACKLOG_SHARE * found.lags.n
             self._judge(window, batch, p99_ms, limit_ms, backlog=backlog)
-        elif latencies.n and _is_above(found.lags, p99_ms, share_ms):
+        elif arrival_ms and _is_above(found.lags, p99_ms, share_ms):
             batch.add(window, "generator.read_rough")
 
 

@@ -1,7 +1,10 @@
 """This project's transport with full accounting: contract checks, ledger, windows, Locust's statistics.
 
-Run as ``python -m tests.bench.client_ours PORT SOCKETS STAMPS``; STAMPS is the share of the sockets with kernel receive
-stamps. A receiver a socket, as a run has it; emissions are opened in the ledger as a run's are, and once a second all
+Run as ``python -m tests.bench.client_ours PORT SOCKETS STAMPS KIND [LATENCY_MS]``; STAMPS is the share of the sockets
+with kernel receive stamps, KIND ``plain`` or ``latency``, which holds each frame against the server's own stamp, and
+LATENCY_MS how long before it was written each emission was due, as of a server that takes so long.
+
+A receiver a socket, as a run has it; emissions are opened in the ledger as a run's are, and once a second all
 that was gathered is judged, binned and fed to Locust's statistics.
 """
 
@@ -20,13 +23,14 @@ gevent.monkey.patch_all()
 import os  # noqa: E402
 from collections import Counter  # noqa: E402
 
+import numpy as np  # noqa: E402
 from gevent.event import Event  # noqa: E402
 from gevent.lock import BoundedSemaphore  # noqa: E402
 from gevent.pool import Pool  # noqa: E402
 from locust.stats import RequestStats  # noqa: E402
 
 from loadtest.cable import CableConnection, Confirmed, Welcomed  # noqa: E402
-from loadtest.clock import NS_PER_S, NS_PER_US, SystemClock  # noqa: E402
+from loadtest.clock import NS_PER_MS, NS_PER_S, NS_PER_US, SystemClock  # noqa: E402
 from loadtest.collect import Action, Collector, CollectorSettings, Entry, Receiver, emission_key  # noqa: E402
 from loadtest.collect.subjects import actor_name, subject_key  # noqa: E402
 from loadtest.directory import Agent, Contact, Directory  # noqa: E402
@@ -45,6 +49,8 @@ AUDIENCES = (10, 200, 2000)
 _DEADLINE_S = 2.0
 _AHEAD_NS = 300_000_000
 _BREATH_S = 0.0005  # as Fleet's
+_LAG_PERIOD_S = 0.02  # as Fleet's
+_RIPE_S = 3.0  # windows are judged when nothing of them can be expected any more
 
 
 def _inboxes(user: int) -> tuple[int, ...]:
@@ -54,15 +60,17 @@ def _inboxes(user: int) -> tuple[int, ...]:
 class StampedReceiver(Receiver):
     """A receiver that also holds each frame's arrival against the server's own stamp, for paced stretches."""
 
-    __slots__ = ("arrived", "read")
+    __slots__ = ("arrived", "read", "read_at")
 
     read: list[int]
+    read_at: list[int]
     arrived: list[int]
 
     def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
         sent_ns = stamp_of(bytes(data[start:end]))
         if sent_ns:
             self.read.append(arrival_ns - sent_ns)
+            self.read_at.append(arrival_ns)
             if lag_ns >= 0:
                 self.arrived.append(arrival_ns - lag_ns - sent_ns)
         super().on_text(data, start, end, arrival_ns, lag_ns)
@@ -86,7 +94,9 @@ class GatedPoller(Poller):
 class Client:
     """All sockets and their books."""
 
-    def __init__(self, port: int, sockets: int, stamps: float, *, stamped_receivers: bool) -> None:
+    def __init__(
+        self, port: int, sockets: int, stamps: float, *, stamped_receivers: bool, latency_ms: float = 0.0
+    ) -> None:
         self.sockets = sockets
         agents = tuple(
             Agent((frames.ACCOUNT,), user, "agent", _inboxes(user), frames.token(user), f"access-{user}", "Max")
@@ -102,7 +112,10 @@ class Client:
         self._ticking = BoundedSemaphore(1)
         self.totals: Counter[str] = Counter()
         self.read: list[int] = []
+        self.read_at: list[int] = []
         self.arrived: list[int] = []
+        self.judged: dict[str, set[int]] = {"marked": set(), "rough": set()}
+        self._latency_ns = round(latency_ms * NS_PER_MS)
         self._receiver_class = StampedReceiver if stamped_receivers else Receiver
 
     def connect(self, user: int) -> None:
@@ -121,7 +134,7 @@ class Client:
             self.collector, cable, user, "agent", identifier, on_event, lambda *_: say({"error": "a socket was closed"})
         )
         if isinstance(receiver, StampedReceiver):
-            receiver.read, receiver.arrived = self.read, self.arrived
+            receiver.read, receiver.read_at, receiver.arrived = self.read, self.read_at, self.arrived
         socket = self.poller.connect(self.endpoint, receiver)
         cable.opened(self.clock.now_ns())
         welcomed.wait()
@@ -141,7 +154,7 @@ class Client:
             actor_role="contact",
             actor_id=frames.CONTACT,
             private=False,
-            due_ns=at_ns,
+            due_ns=at_ns - self._latency_ns,
             dispatched_ns=at_ns,
         )
         if kind == "message.created":
@@ -162,11 +175,14 @@ class Client:
             batch: Batch = self.collector.collect(now_ns, breathe=breathe)
             self.collector.ledger.announcements = []
             feed(self.stats, batch)
-            for (_, metric, _, _), value in batch.counts.items():
+            for (window, metric, _, _), value in batch.counts.items():
                 self.totals[metric] += int(value)
+                if metric == "generator.read_rough":
+                    self.judged["rough"].add(window)
             for note in batch.notes:
                 if note.kind == "breach" and note.data.get("measure") == "read_lag":
                     self.totals["marked"] += 1
+                    self.judged["marked"].add(note.data["window"])
 
     def tick_loop(self) -> None:
         """Once a second."""
@@ -174,9 +190,18 @@ class Client:
             gevent.sleep(1.0)
             self.tick(breathe=lambda: gevent.sleep(_BREATH_S))
 
+    def lag_loop(self) -> None:
+        """How late a sleeper wakes, as a run measures it."""
+        while True:
+            asked_ns = self.clock.now_ns()
+            gevent.sleep(_LAG_PERIOD_S)
+            woke_ns = self.clock.now_ns()
+            self.collector.health.lag(woke_ns, max(0, woke_ns - asked_ns - round(_LAG_PERIOD_S * NS_PER_S)))
+
     def run(self, commands: Commands) -> None:
         """Do as the bench says."""
         gevent.spawn(self.tick_loop)
+        gevent.spawn(self.lag_loop)
         while True:
             command = commands.next()
             if command == "quit":
@@ -206,8 +231,8 @@ class Client:
 
     def pace(self, pace: Pace) -> None:
         """Open emissions as they fall due and receive them."""
-        self.read.clear()
-        self.arrived.clear()
+        for kept in (self.read, self.read_at, self.arrived, *self.judged.values()):
+            kept.clear()
         step_us = pace.audience * 1e6 / pace.rate
         emissions = pace.frames // pace.audience
         groups = self.sockets // pace.audience
@@ -229,17 +254,30 @@ class Client:
 
     def settle(self) -> None:
         """Close the books of all that was emitted, and tell what they say."""
-        self.tick(ahead_s=2 * _DEADLINE_S)
+        self.tick(ahead_s=2 * _DEADLINE_S + _RIPE_S)
         columns = ("delivered", "late", "lost", "duplicated", "reordered", "leaked", "unmatched", "foreign")
         balance = {c: self.totals[f"delivery.{c}"] for c in ("expected", *columns)}
-        say({"received": self.totals["delivery.received"], "balance": balance, "marked": self.totals["marked"]})
+        books = {"received": self.totals["delivery.received"], "balance": balance, "marked": self.totals["marked"]}
+        say(books | {"windows": self.windows()})
         self.totals.clear()
+
+    def windows(self) -> list[tuple[int, float, bool, bool]]:
+        """Of each window of the last stretch: frames read, p99 of their error in us, and whether marked or rough."""
+        errors_us = np.array(self.read, np.int64) / NS_PER_US
+        windows = (np.array(self.read_at, np.int64) + self.clock.wall_ns(0)) // self.collector.window_ns
+        told = []
+        for window in np.unique(windows).tolist():
+            here = errors_us[windows == window]
+            p99_us = float(np.percentile(here, 99))
+            told.append((len(here), p99_us, *(window in self.judged[how] for how in ("marked", "rough"))))
+        return told
 
 
 def main() -> None:
     """Connect all, then obey."""
     port, sockets, stamps, kind = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
-    client = Client(port, sockets, stamps, stamped_receivers=kind == "latency")
+    latency_ms = float(sys.argv[5]) if len(sys.argv) > 5 else 0.0
+    client = Client(port, sockets, stamps, stamped_receivers=kind == "latency", latency_ms=latency_ms)
     pool = Pool(64)
     began = time.monotonic()
     try:

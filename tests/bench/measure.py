@@ -74,6 +74,7 @@ class Paced:
         p99_us: its 99th percentile.
         arrival_p99_us: 99th percentile of kernel's arrival - server's stamp, for ours.
         marked: windows that ours has marked as untrusted.
+        windows: of ours: frames read, p99 of their error in us, whether it is marked, whether it is rough.
         note: why there is nothing.
     """
 
@@ -84,6 +85,7 @@ class Paced:
     arrival_p50_us: float | None = None
     arrival_p99_us: float | None = None
     marked: int = 0
+    windows: list[tuple[int, float, bool, bool]] = field(default_factory=list)
     note: str = ""
 
 
@@ -178,10 +180,11 @@ class Station:
         if received < 1.0 or late:
             return Paced(received, cpu_share, note="falls behind")
         self._server.heard(_GATE_S)
-        if self.peer.name == ALL_STAMPS:
+        if self.peer.name.startswith(ALL_STAMPS):
             paced.arrival_p50_us, paced.arrival_p99_us = told["arrival_p50_us"], told["arrival_p99_us"]
             books = json.loads(self._client.ask("settle"))
             paced.marked = int(books["marked"])
+            paced.windows = [tuple(window) for window in books["windows"]]
             _check(books, frames, "message.created")
         return paced
 
