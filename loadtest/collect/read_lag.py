@@ -183,8 +183,8 @@ class ReadLagLog:
         for window, tail_us in tails_us.items():
             others[windows == window] = tail_us
         for woke_ns, late_ns in held_up:
-            after = np.abs(read_ns - woke_ns) <= late_ns
-            others[after] = np.maximum(others[after], late_ns // NS_PER_US)
+            near = slice(*np.searchsorted(read_ns, (woke_ns - late_ns, woke_ns + late_ns)))  # reads are in their order
+            others[near] = np.maximum(others[near], late_ns // NS_PER_US)
         for window in np.unique(windows).tolist():
             here = windows == window
             n, lag = frames[here], least[here]

@@ -18,7 +18,7 @@ from tests.plugin.locusts import Ran, Running, command, locust
 
 SMALL = ("--agents", 3, "--contacts", 2, "--members", 3, "--deadline", 3)
 USERS = 5
-OWN = {"lateness", "loop_lag", "cpu", "gc", "dropped", "read_lag"}
+OWN = {"lateness", "loop_lag", "cpu", "gc", "dropped", "read_lag", "backlog"}
 HELD_MS = 2_000
 BURN_MS = 500
 PERIOD_US = 2_000_000
