@@ -35,7 +35,7 @@ from loadtest.collect import Action, Collector, CollectorSettings, Entry, Receiv
 from loadtest.collect.subjects import actor_name, subject_key  # noqa: E402
 from loadtest.directory import Agent, Contact, Directory  # noqa: E402
 from loadtest.errors import LoadtestError  # noqa: E402
-from loadtest.metrics import Batch  # noqa: E402
+from loadtest.metrics import Batch, Histogram  # noqa: E402
 from loadtest.transport.address import cable_endpoint  # noqa: E402
 from loadtest.transport.gevent_ws import Poller  # noqa: E402
 from loadtest.users.fleet import Fleet  # noqa: E402
@@ -115,6 +115,7 @@ class Client:
         self.read_at: list[int] = []
         self.arrived: list[int] = []
         self.judged: dict[str, set[int]] = {"marked": set(), "rough": set()}
+        self.latencies: dict[int, Histogram] = {}  # up to the arrival, by the window that they are of
         self._latency_ns = round(latency_ms * NS_PER_MS)
         self._receiver_class = StampedReceiver if stamped_receivers else Receiver
 
@@ -179,6 +180,9 @@ class Client:
                 self.totals[metric] += int(value)
                 if metric == "generator.read_rough":
                     self.judged["rough"].add(window)
+            for (window, metric, _, _), hist in batch.hists.items():
+                if metric == "fanout_arrival":
+                    self.latencies.setdefault(window, Histogram()).merge(hist)
             for note in batch.notes:
                 if note.kind == "breach" and note.data.get("measure") == "read_lag":
                     self.totals["marked"] += 1
@@ -231,7 +235,7 @@ class Client:
 
     def pace(self, pace: Pace) -> None:
         """Open emissions as they fall due and receive them."""
-        for kept in (self.read, self.read_at, self.arrived, *self.judged.values()):
+        for kept in (self.read, self.read_at, self.arrived, self.latencies, *self.judged.values()):
             kept.clear()
         step_us = pace.audience * 1e6 / pace.rate
         emissions = pace.frames // pace.audience
@@ -254,6 +258,7 @@ class Client:
 
     def settle(self) -> None:
         """Close the books of all that was emitted, and tell what they say."""
+        self.tick(ahead_s=_DEADLINE_S + 1.0)
         self.tick(ahead_s=2 * _DEADLINE_S + _RIPE_S)
         columns = ("delivered", "late", "lost", "duplicated", "reordered", "leaked", "unmatched", "foreign")
         balance = {c: self.totals[f"delivery.{c}"] for c in ("expected", *columns)}
@@ -261,15 +266,18 @@ class Client:
         say(books | {"windows": self.windows()})
         self.totals.clear()
 
-    def windows(self) -> list[tuple[int, float, bool, bool]]:
-        """Of each window of the last stretch: frames read, p99 of their error in us, and whether marked or rough."""
+    def windows(self) -> list[tuple[int, float, float, bool, bool]]:
+        """Of each window of the last stretch: frames read, p99 of their error in us and of latencies up to the arrival,
+        whether it is marked, whether it is rough.
+        """
         errors_us = np.array(self.read, np.int64) / NS_PER_US
         windows = (np.array(self.read_at, np.int64) + self.clock.wall_ns(0)) // self.collector.window_ns
         told = []
         for window in np.unique(windows).tolist():
             here = errors_us[windows == window]
             p99_us = float(np.percentile(here, 99))
-            told.append((len(here), p99_us, *(window in self.judged[how] for how in ("marked", "rough"))))
+            latency_us = self.latencies.get(window, Histogram()).percentile(99.0) or 0.0
+            told.append((len(here), p99_us, latency_us, *(window in self.judged[how] for how in ("marked", "rough"))))
         return told
 
 

@@ -74,7 +74,8 @@ class Paced:
         p99_us: its 99th percentile.
         arrival_p99_us: 99th percentile of kernel's arrival - server's stamp, for ours.
         marked: windows that ours has marked as untrusted.
-        windows: of ours: frames read, p99 of their error in us, whether it is marked, whether it is rough.
+        windows: of ours: frames read, p99 of their error in us, that of latencies up to the arrival, whether it is
+            marked, whether it is rough.
         note: why there is nothing.
     """
 
@@ -85,7 +86,7 @@ class Paced:
     arrival_p50_us: float | None = None
     arrival_p99_us: float | None = None
     marked: int = 0
-    windows: list[tuple[int, float, bool, bool]] = field(default_factory=list)
+    windows: list[tuple[int, float, float, bool, bool]] = field(default_factory=list)
     note: str = ""
 
 
