@@ -36,6 +36,7 @@ LENGTHS_S = (10, 20, 30, 45, 60, 90, 120, 300)
 """Edges of the lengths by which absences are told apart."""
 
 Places = NDArray[np.intp]
+Times = NDArray[np.int64]
 
 
 def length_label(seconds: float) -> str:
@@ -70,6 +71,7 @@ class Judge:
         self.hold_ns = 0
         self._clock = clock
         self._window_ns = window_ns
+        self._spare: list[tuple[Times, Times, Times]] = []  # of views that are no more
 
     @property
     def counting(self) -> bool:
@@ -221,6 +223,8 @@ class Judge:
         arrived = truth.since_ns[place]
         before = self.roster.bits(truth.since_ns < arrived)
         mistakes = alive & before & ~shown & ~truth.away & ~truth.overdue
+        began_ns, noticed_ns, beats_ns = self._times(size)
+        np.copyto(beats_ns, truth.beat_ns)
         view = self.views[place] = View(
             role=int(place >= self.roster.agents),
             place=place,
@@ -230,19 +234,34 @@ class Judge:
             ideal=truth.up & ~truth.away,
             excused=truth.overdue,
             made_ns=at_ns,
-            began_ns=np.full(size, NEVER_NS, dtype=np.int64),
-            noticed_ns=np.full(size, NEVER_NS, dtype=np.int64),
-            beats_ns=truth.beat_ns.copy(),
+            began_ns=began_ns,
+            noticed_ns=noticed_ns,
+            beats_ns=beats_ns,
         )
         if mistakes:  # it was there before the observer came, and is not shown
             self._mistaken(view, self.roster.places(mistakes), at_ns)
         return view
+
+    def _times(self, size: int) -> tuple[Times, Times, Times]:
+        """A view's times, all of them never.
+
+        They are most of what a view takes, and other things would come to lie where those of a view that is no more
+        had been: people who come and go for days would leave a heap full of holes. So they are used again.
+        """
+        if not self._spare:
+            began_ns, noticed_ns, beats_ns = np.full((3, size), NEVER_NS, dtype=np.int64)
+            return began_ns, noticed_ns, beats_ns
+        times = self._spare.pop()
+        for those in times:
+            those.fill(NEVER_NS)
+        return times
 
     def _drop_view(self, place: int, at_ns: int) -> None:
         self._row_of(place, -1)
         view = self.views.pop(place, None)
         if view is not None:
             self._end_absences(view, self.roster.places(view.followed), at_ns, returned=False)
+            self._spare.append((view.began_ns, view.noticed_ns, view.beats_ns))
 
     # -- what follows ------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,9 @@ among n values is ``max(floor(q * n / 100 + 0.5), 1)`` and the answer is the hig
 rank (the lowest for q = 0). PyPI's ``hdrhistogram`` is the oracle in the tests.
 Unlike it, values out of range are counted (``overflow``, ``underflow``), and sum, minimum and maximum are exact.
 
-Only buckets that hold something take memory: 10 bytes each, beside about 400 bytes a histogram; one that was read back
-keeps its counts as narrow as they are, mostly 3 bytes a bucket, until something is added to it.
+Only buckets that hold something take memory: 10 bytes each, in room for the next power of two of them, beside about
+400 bytes a histogram; one that was read back keeps its counts as narrow as they are, mostly 3 bytes a bucket, until
+something is added to it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain, islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ _NO_INDEX: Final = np.empty(0, dtype=np.uint16)
 _NO_COUNT: Final = np.empty(0, dtype=np.int64)
 _CHUNK: Final = 1024
 _NARROW: Final = (np.uint8, np.uint16, np.uint32)
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 class Histogram:
@@ -419,7 +421,7 @@ class Histogram:
         if index.size == 0:
             return
         if self._n == 0:
-            self._index, self._count = index.copy(), count.copy()
+            self._index, self._count = _kept(index), _kept(count)
             self._min, self._max = min_us, max_us
         else:
             if self._count.dtype != np.int64:
@@ -430,11 +432,22 @@ class Histogram:
             if not known.all():
                 new = ~known
                 # insertion keeps both rising: np.insert places equal positions in the order given
-                self._index = np.insert(self._index, at[new], index[new])
-                self._count = np.insert(self._count, at[new], count[new])
+                self._index = _kept(np.insert(self._index, at[new], index[new]))
+                self._count = _kept(np.insert(self._count, at[new], count[new]))
             self._min, self._max = min(self._min, min_us), max(self._max, max_us)
         self._n += int(count.sum())
         self._sum += sum_us
+
+
+def _kept(values: NDArray[_Number]) -> NDArray[_Number]:
+    """A copy in room for a power of two of them.
+
+    Histograms are kept for half a minute and made anew each second, a little larger. In rooms of few sizes one takes
+    the place of another; where each has its own size the heap is soon full of holes in which nothing fits.
+    """
+    room = np.empty(1 << (values.size - 1).bit_length(), dtype=values.dtype)[: values.size]
+    room[:] = values
+    return room
 
 
 def _narrowed(count: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:

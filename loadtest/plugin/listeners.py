@@ -24,6 +24,7 @@ from loadtest.plugin.spawning import remember_defaults
 from loadtest.plugin.web_progress import show
 from loadtest.plugin.workers import RemoteWorkers
 from loadtest.users.dispatch import EvenDispatcher
+from loadtest.users.flat_memory import fill_small_arrays, share_one_heap
 from loadtest.users.fleet import Fleet
 from loadtest.users.options import add_options
 from loadtest.users.stats_bounds import keep_bounded
@@ -78,6 +79,8 @@ def on_init(environment: Any, **_: Any) -> None:
     """Locust has a runner: the owner prepares the run, a worker waits for its setup."""
     if environment.parsed_options is None:
         return
+    share_one_heap()  # before there are threads
+    fill_small_arrays()
     runner = environment.runner
     run = environment.cable_run = Run(environment)
     environment.dispatcher_class = EvenDispatcher

@@ -31,6 +31,7 @@ from loadtest.transport.sources import bind_source
 from loadtest.users.canaries import Canaries
 from loadtest.users.chat import Chat
 from loadtest.users.ensemble import Ensemble
+from loadtest.users.flat_memory import fill_tuples
 from loadtest.users.gate import Gate
 from loadtest.users.heartbeat import Heartbeats
 from loadtest.users.presence_acts import PresenceActs
@@ -181,6 +182,7 @@ class Fleet:
         """
         gc.collect()
         gc.freeze()
+        fill_tuples()
         inspect.stack()
 
     def begin_hold(self) -> None:

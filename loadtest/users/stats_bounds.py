@@ -6,7 +6,8 @@ older seconds are dropped, history is thinned evenly, and of many errors the rar
 
 It also copies each entry's table of response times once a second, and keeps twenty copies, which grow with every value
 that was not there before (10 MB an hour, early in a run with twenty entries). It reads those of its total only
-(``get_current_response_time_percentile`` in ``stats_history``), so the entries make none.
+(``get_current_response_time_percentile`` in ``stats_history``), so the entries make none, and of the total's those are
+kept that are five seconds apart: it takes whichever is nearest to ten seconds old.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ MOST_HISTORY = 720
 
 MOST_ERRORS = 200
 """Distinct errors, and exceptions, that are kept."""
+
+COPY_EVERY_S = 5
+"""Seconds between two copies of the total's response times that are kept; Locust takes one of 2 to 18 seconds ago."""
 
 _EVERY_S = 10.0
 
@@ -52,6 +56,23 @@ def bound(environment: Any, now_s: float | None = None) -> None:
     runner = environment.runner
     if runner is not None:
         _drop_rarest(runner.exceptions, lambda exception: exception["count"])
+
+
+def thin_copies(total: Any) -> None:
+    """Keep few copies of the total's response times: one every few seconds, and the newest.
+
+    Args:
+        total: Locust's entry for everything.
+    """
+    copies = total.response_times_cache
+    if not copies:
+        return
+    newest = next(reversed(copies))
+    for second in [one for one in copies if abs(newest - one) > KEEP_S]:  # the clock may have been set back
+        del copies[second]
+    seconds = list(copies)
+    if len(seconds) > 2 and abs(seconds[-2] - seconds[-3]) < COPY_EVERY_S:
+        del copies[seconds[-2]]
 
 
 def keep_bounded(environment: Any) -> None:

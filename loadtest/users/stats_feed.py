@@ -14,6 +14,7 @@ import numpy as np
 from locust.stats import StatsEntry, bucket_response_time
 
 from loadtest.metrics import Batch, Histogram
+from loadtest.users.stats_bounds import thin_copies
 
 #: what is shown: metric -> (Locust's type, name template, whether it belongs in "Aggregated")
 _SHOWN = {
@@ -63,6 +64,7 @@ def feed(stats: Any, batch: Batch) -> None:
         stats.entries[(name, kind)].extend(entry)
         if aggregated:
             stats.total.extend(entry)
+    thin_copies(stats.total)
 
 
 def _entry(stats: Any, name: str, kind: str, now: float, hist: Histogram | None, failures: int, unanswered: int) -> Any:

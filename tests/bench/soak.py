@@ -9,6 +9,7 @@ is that of Student's t with eighteen degrees of freedom.
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -38,12 +39,14 @@ class Slope:
         mb_per_h: its slope.
         upper_mb_per_h: upper end of the slope's 90 % interval.
         level_mb: the median level.
+        medians_mb: the level block by block.
     """
 
     blocks: int
     mb_per_h: float
     upper_mb_per_h: float
     level_mb: float
+    medians_mb: tuple[float, ...]
 
 
 def slope(levels: pd.DataFrame, name: str, since_s: float, until_s: float) -> Slope:
@@ -61,7 +64,7 @@ def slope(levels: pd.DataFrame, name: str, since_s: float, until_s: float) -> Sl
     at_h = (since_s + (medians.index.to_numpy(float) + 0.5) * (until_s - since_s) / BLOCKS) / 3600
     line = stats.linregress(at_h, medians.to_numpy(float))
     upper = line.slope + float(stats.t.ppf(0.95, len(medians) - 2)) * line.stderr
-    return Slope(len(medians), float(line.slope), float(upper), float(medians.median()))
+    return Slope(len(medians), float(line.slope), float(upper), float(medians.median()), tuple(medians.tolist()))
 
 
 def run(folder: Path, minutes: float, users: int) -> Path:
@@ -92,7 +95,10 @@ def report(say: Callable[[str], None], folder: Path, warm_up_min: float) -> bool
             f"{name}: {found.level_mb:.1f} MB, slope {found.mb_per_h:+.2f} MB/h, upper 90 % bound "
             f"{found.upper_mb_per_h:+.2f} MB/h{bound}, {found.blocks} blocks over {(until_s - since_s) / 60:.0f} min"
         )
+        say("  block by block: " + " ".join(f"{median:.2f}" for median in found.medians_mb))
         kept &= not name.startswith("generator") or found.upper_mb_per_h < BOUND_MB_H
+    generator = json.loads((folder / "summary.json").read_text(encoding="utf-8"))["generator"]
+    say("the generator was " + ("valid" if generator["valid"] else f"not valid: {'; '.join(generator['reasons'])}"))
     return kept
 
 

@@ -43,3 +43,11 @@ def test_a_warm_up_is_left_out() -> None:
     found = slope(filling, "generator.rss_bytes", 300.0, 1800.0)
 
     assert found.upper_mb_per_h < BOUND_MB_H
+
+
+def test_blocks_tell_where_it_grew() -> None:
+    """The level of each of the twenty blocks, in their order."""
+    found = slope(levels(10.0), "generator.rss_bytes", 300.0, 1800.0)
+
+    assert len(found.medians_mb) == found.blocks == 20
+    assert found.medians_mb[-1] - found.medians_mb[0] == pytest.approx(10.0 * 1425 / 3600, abs=0.4)

@@ -156,3 +156,35 @@ def test_who_came_later_in_the_ramp_is_not_missed_until_the_observer_asks_again(
         5,
         5,
     )
+
+
+def test_views_use_the_memory_of_those_before_them(watched):
+    """However often observers come and go: what belongs to views is made once for each that is there together."""
+    subject, clock = watched
+    account = subject._by_id[1]
+    made = {id(account.judge.views[account.roster.place[ADMIN]].beats_ns)}
+    for _ in range(50):
+        subject.left(ADMIN, clock.now_ns())
+        clock.advance(1)
+        subject.arrived(ADMIN, clock.now_ns())
+        told(subject, clock, 1, 1, 2)
+        made.add(id(account.judge.views[account.roster.place[ADMIN]].beats_ns))
+
+    assert len(made) == 1
+    assert account.judge._spare == []
+
+
+def test_a_view_knows_nothing_of_the_one_whose_memory_it_uses(watched):
+    """Mistakes and absences of the view before are none of the next one's."""
+    subject, clock = watched
+    told(subject, clock, 2, 1)
+    subject.left(ADMIN, clock.now_ns())
+    clock.advance(5)
+    subject.arrived(ADMIN, clock.now_ns())
+    told(subject, clock, 1, 1, 2)
+    told(subject, clock, 3, 1)
+    told(subject, clock, 2, 1, 2)
+    batch = found(subject, clock)
+
+    assert seconds(batch, "mistake_duration") == {("agent", "agent"): [2]}
+    assert seconds(batch, "mistake_recurrence") == {}

@@ -334,3 +334,18 @@ def test_a_histogram_read_back_takes_little_memory() -> None:
 
     assert 3 * 2_000 == read._index.nbytes + read._count.nbytes
     assert all(part.dtype == np.int64 for part in (read.parts().count, read.buckets()[1]))
+
+
+def test_buckets_lie_in_rooms_of_few_sizes():
+    """However a histogram grows, its arrays are powers of two long: ten sizes up to a thousand buckets."""
+    hist = Histogram()
+    rooms = set()
+    for us in range(1000):
+        one = Histogram()
+        one.record(us)
+        hist.merge(one)
+        rooms.add(hist._count.base.size)
+        assert hist._index.base.size == hist._count.base.size < 2 * (us + 1) + 1
+
+    assert rooms == {2**n for n in range(11)}
+    assert hist.to_sparse() == (list(range(1000)), [1] * 1000)

@@ -57,6 +57,25 @@ def test_response_times_are_copied_for_the_total_only(monkeypatch):
     assert entry.get_response_time_percentile(0.5) == pytest.approx(100, rel=0.06)
 
 
+def test_few_copies_of_the_totals_response_times_are_kept(monkeypatch):
+    """One every five seconds does for the latest percentiles: they are those of about ten seconds, at any moment."""
+    stats = RequestStats()
+    now_s = 1_700_000_000
+    monkeypatch.setattr("time.time", lambda: now_s)
+    for second in range(120):
+        one = Batch()
+        one.hist(1, "rest", "agent.send_message").record(1000 * (1 + second // 20))
+        feed(stats, one)
+        if second > 40:
+            newest_ms = stats.total.get_current_response_time_percentile(1.0)
+            least_ms = stats.total.get_current_response_time_percentile(0.01)
+
+            assert newest_ms == 1 + second // 20
+            assert least_ms == newest_ms - (second % 20 < 7) or 7 <= second % 20 <= 13
+            assert len(stats.total.response_times_cache) <= 7
+        now_s += 1
+
+
 def test_history_is_thinned_evenly():
     """A week of rows is thinned whenever it has grown too long; the first and the newest stay."""
     stats = RequestStats()
