@@ -29,6 +29,15 @@ BLUR = 0.05
 """A knee that is searched again is found elsewhere by about so much: what is off by less is not off for certain."""
 
 
+_NO_END = "the search has no interval yet"
+_WHY = {
+    "generator": "the load generator was the limit",
+    "bound": "all that was allowed was carried",
+    "least": "it failed already at the least load",
+    "short": "the holds were too short for the limits",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Scaled:
     """The capacity of one installation among several of different size.
@@ -217,7 +226,7 @@ def _notes(answers: Sequence[Mapping[str, Any]], rows: Sequence[Scaled]) -> list
     for row, answer in zip(rows, answers, strict=True):
         if row.deliveries is None:
             many = f"{row.processes} process{'es' if row.processes > 1 else ''}"
-            notes.append(f"With {many} no limit of the target was found ({answer['ending']}).")
+            notes.append(f"With {many} no limit of the target was found: {_WHY.get(answer['ending'], _NO_END)}.")
     return notes
 
 

@@ -113,7 +113,8 @@ def _growth(panel: Axes, found: Scaling, shown: Sequence[Scaled], known: Sequenc
         panel.fill_between(at, at * low, at * high, facecolor=ink.MUTED, alpha=0.14, linewidth=0.0, zorder=0)
         tops.append(most * high)
     if found.law is not None:
-        panel.plot(at, [found.law.at(n) for n in at.tolist()], color=ink.INK, linewidth=1.2, zorder=2)
+        within = at[at <= max(row.processes for row in known)]
+        panel.plot(within, [found.law.at(n) for n in within.tolist()], color=ink.INK, linewidth=1.2, zorder=2)
     for row in shown:
         if row.deliveries is None:
             panel.plot(

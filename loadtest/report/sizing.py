@@ -19,14 +19,14 @@ _BY = {
     "contacts": "by the contacts axis",
     "emit-rate": "by the emit-rate axis",
 }
-GROWTH = {
-    "linear": "Growth is linear within what was measured.",
-    "less than linear": "Growth is less than linear: processes get in each other's way.",
-    "more than linear": "Growth is more than linear: something else than processes held the smallest one up.",
-    "falling": "A larger installation carries less than a smaller one.",
-    "unknown": "There are not two sizes with an interval, so that nothing is told of growth.",
+_GROWTH = {
+    "linear": "growth is linear within what was measured",
+    "less than linear": "growth is less than linear: processes get in each other's way",
+    "more than linear": "growth is more than linear: something else than processes held the smallest one up",
+    "falling": "a larger installation carries less than a smaller one",
 }
-_NOTHING = 1e-9
+_NOTHING = 1e-4
+"""Less than this hinders nobody at any size that is searched."""
 
 
 def asked_said(asked: Asked) -> str:
@@ -72,13 +72,21 @@ def _wrapped(sentences: Sequence[str]) -> list[str]:
     ]
 
 
+def growth_said(found: Scaling) -> str:
+    """How capacity grows, and between which sizes."""
+    sizes = [row.processes for row in found.rows if row.deliveries is not None]
+    if found.growth not in _GROWTH:
+        return "There are not two sizes with an interval, so that nothing is told of growth."
+    return f"From {count(min(sizes))} to {count(max(sizes))} processes {_GROWTH[found.growth]}."
+
+
 def scaling_text(found: Scaling) -> str:
     """Capacity by server processes, a line each, what growth that is, and what the law makes of it."""
     heads = ("processes", "axis", "levels", "deliveries/s", "of linear growth")
     cells = [heads, *((count(row.processes), row.axis, *row_said(row)) for row in found.rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
-    said = [GROWTH[found.growth], *law_said(found.law), *found.notes]
+    said = [growth_said(found), *law_said(found.law), *found.notes]
     return "\n".join([*lines, "", *_wrapped(said)])
 
 
@@ -91,8 +99,13 @@ def row_said(row: Scaled) -> tuple[str, str, str]:
     if row.efficiency is None or row.efficiency_interval is None:
         return levels, deliveries, wording.MISSING
     low, high = row.efficiency_interval
-    spread = f" ({percent(low)} to {percent(high)})" if high > low else ""
-    return levels, deliveries, f"{percent(row.efficiency)}{spread}"
+    spread = f" ({_tenths(low)} to {_tenths(high)})" if high > low else ""
+    return levels, deliveries, f"{_tenths(row.efficiency)}{spread}"
+
+
+def _tenths(share: float) -> str:
+    """A share that may well be 1: in tenths of a percent."""
+    return percent(round(share, 3))
 
 
 def _between(interval: tuple[float, float]) -> str:
@@ -113,4 +126,4 @@ def law_said(law: Contention | None) -> list[str]:
 
 
 def _shown(value: float) -> str:
-    return f"{value:.2g}" if value >= 100 * _NOTHING else "0"
+    return f"{value:.2g}" if value >= _NOTHING else "0"

@@ -18,7 +18,7 @@ from loadtest.report.capacity_text import UNIT
 from loadtest.report.facts import Fact
 from loadtest.report.ink import Picture
 from loadtest.report.model import Report, Section
-from loadtest.report.sizing import GROWTH, asked_said, law_said, row_said, share_said, work_said
+from loadtest.report.sizing import asked_said, growth_said, law_said, row_said, share_said, work_said
 from loadtest.report.tables import Cell, Column, Table
 from loadtest.report.wording import count, percent, plain, rate
 
@@ -131,14 +131,16 @@ def of_scaling(found: Scaling, answers: Sequence[Values], names: Sequence[str], 
         for row in found.rows[:4]
     ]
     if len(ends) > 1:
-        numbers.append(Fact("of linear growth", percent(ends[-1].efficiency), f"with {count(ends[-1].processes)}"))
+        numbers.append(
+            Fact("of linear growth", percent(round(ends[-1].efficiency or 0.0, 3)), f"with {count(ends[-1].processes)}")
+        )
     report = Report(
         run_id="",
         target=_target(answers),
         word=word,
         sign=sign,
         tone=tone,
-        meaning=GROWTH[found.growth],
+        meaning=growth_said(found),
         reasons=[],
         warnings=found.notes,
         notices=_notices(answers),

@@ -54,8 +54,9 @@ def test_scaling_is_a_line_each():
 def test_the_law_is_told_with_its_intervals():
     """Of two sizes contention alone."""
     law = Contention(1, 100.0, 0.1, (0.05, 0.15), None, None)
-    text = scaling_text(Scaling((scaled(1, (100.0, 110.0), 1.0),), "less than linear", law))
+    rows = (scaled(1, (100.0, 110.0), 1.0), scaled(2, (190.0, 195.0), 0.91))
+    text = scaling_text(Scaling(rows, "less than linear", law))
 
-    assert "less than linear" in text
+    assert "From 1 to 2 processes growth is less than linear" in text
     assert "Contention 0.1 (95 %: 0.05 to 0.15) by the Universal" in text
     assert "coherency" not in text
