@@ -48,9 +48,9 @@ class Scaled:
         levels: last pass and first failure, of the axis; None where there is no interval.
         deliveries: the same in deliveries a second; None where there is no interval.
         carried: deliveries a second at the last pass, a lower bound of the capacity; None where nothing passed.
-        efficiency: capacity a process over that of the smallest installation, 1 is linear growth: the geometric middle
-            of its interval; None where either has no interval.
-        efficiency_interval: at the ends of both intervals; the smallest installation's own is (1, 1).
+        efficiency: capacity a process over that of the smallest installation that has an interval, 1 is linear growth:
+            the geometric middle of its interval; None without an interval of its own.
+        efficiency_interval: at the ends of both intervals; that installation's own is (1, 1).
     """
 
     processes: int
@@ -119,7 +119,8 @@ def scaling(processes: Sequence[int], answers: Sequence[Mapping[str, Any]]) -> S
     """
     ordered = sorted(zip(processes, answers, strict=True), key=lambda pair: pair[0])
     found = [_row(many, answer) for many, answer in ordered]
-    rows = tuple(_against(row, found[0], first=number == 0) for number, row in enumerate(found))
+    base = next((row for row in found if row.deliveries is not None), None)
+    rows = tuple(_against(row, base) for row in found)
     known = [(row.processes, row.deliveries) for row in rows if row.deliveries is not None]
     return Scaling(rows, _growth(rows), _law(known), tuple(_notes([answer for _, answer in ordered], found)))
 
@@ -173,13 +174,13 @@ def _row(processes: int, answer: Mapping[str, Any]) -> Scaled:
     return Scaled(processes, answer["axis"], levels, work_carried(answer), carried)
 
 
-def _against(row: Scaled, base: Scaled, *, first: bool) -> Scaled:
+def _against(row: Scaled, base: Scaled | None) -> Scaled:
     """The row with its efficiency."""
-    if row.deliveries is None or base.deliveries is None:
+    if row.deliveries is None or base is None or base.deliveries is None:
         return row
     times = row.processes / base.processes
     (low, high), (base_low, base_high) = row.deliveries, base.deliveries
-    interval = (1.0, 1.0) if first else (low / base_high / times, high / base_low / times)
+    interval = (1.0, 1.0) if row is base else (low / base_high / times, high / base_low / times)
     return Scaled(
         row.processes, row.axis, row.levels, row.deliveries, row.carried, math.sqrt(interval[0] * interval[1]), interval
     )

@@ -110,6 +110,17 @@ def test_a_search_without_a_limit_is_no_capacity():
     assert "no limit" in told.notes[0]
 
 
+def test_growth_counts_from_the_smallest_that_has_an_interval():
+    """One that met no limit is passed over."""
+    steps = [step(1, 10.0, "pass")]
+    unbound = answer(SearchPlan("emit-rate", start=10.0, bound=10.0, least=0.1), steps, meta=meta(run_id="b"))
+    told = scaling(PROCESSES, [unbound, between(20, 21), between(40, 42, run_id="s")])
+
+    assert told.growth == "linear"
+    assert [row.efficiency_interval is not None for row in told.rows] == [False, True, True]
+    assert told.law.unit == 2
+
+
 def test_searches_that_are_not_alike_are_named():
     """Other axes, other limits, or the same search twice."""
     one, other = between(10, 11), between(20, 21, run_id="s")
