@@ -28,15 +28,16 @@ from tests.bench.capacity import EACH_MS, SLO, WITHIN
 from tests.bench.capacity_rails import is_over
 
 PROCESSES = (1, 2, 4)
-KNEE = 1000.0 / EACH_MS
-"""Deliveries a second of one process, which is one worker here."""
+WORKERS = 2
+KNEE = WORKERS * 1000.0 / EACH_MS
+"""Deliveries a second of one process, which is two workers here."""
 
-_AGENTS = 4
+_AGENTS = 9
 _LEAST_S = 30.0
 
 
 def options(processes: int, hold_s: float, slo: Path) -> dict[str, object]:
-    """The search on one size: four agents who all see each message, and the contact."""
+    """The search on one size: nine agents who all see each message, and the contact."""
     return {
         "axis": "emit-rate",
         "agents": _AGENTS,
@@ -48,7 +49,7 @@ def options(processes: int, hold_s: float, slo: Path) -> dict[str, object]:
         "canary": 0,
         "deadline": 2,
         "rest-timeout": 5,
-        "faults": f"service={EACH_MS}ms*{processes}",
+        "faults": f"service={EACH_MS}ms*{WORKERS * processes}",
         "slo": slo,
         "hold": hold_s,
         "settle": 4,
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Search on each size, and compare."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.scaling", description=__doc__.split("\n")[0])
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the searches")
-    parser.add_argument("--hold", metavar="SECONDS", type=float, default=15.0)
+    parser.add_argument("--hold", metavar="SECONDS", type=float, default=12.0)
     parser.add_argument("--time", metavar="SECONDS", type=float, default=3600.0, help="stop after so long")
     chosen = parser.parse_args(argv)
     until_s = time.monotonic() + chosen.time

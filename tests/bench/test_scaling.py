@@ -16,7 +16,7 @@ def found(*middles):
 
 @pytest.mark.parametrize(
     ("middles", "right"),
-    [((100, 200, 400), True), ((100, 200, 330), False), ((100, 400, 200), False), ((80, 160, 320), False)],
+    [((200, 400, 800), True), ((200, 400, 660), False), ((200, 800, 400), False), ((160, 320, 640), False)],
 )
 def test_limits_and_growth_have_to_be_those_of_the_pools(middles, right):
     """Each within a tenth, and linear."""
@@ -25,7 +25,7 @@ def test_limits_and_growth_have_to_be_those_of_the_pools(middles, right):
 
 def test_a_search_without_a_limit_proves_nothing():
     """It is named."""
-    *known, last = found(100, 200, 400)
+    *known, last = found(200, 400, 800)
 
     right, told = scaling.judged([*known, {**last, "first_fail": None, "ending": "generator"}])
 
