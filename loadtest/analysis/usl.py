@@ -31,6 +31,9 @@ REPLICATES = 300
 _SEED = 19_930_419
 _CONFIDENCE = (2.5, 97.5)
 _WORTH = 1e-9
+_NO_KAPPA = 1e-9
+"""Where coherency is not fitted: a bound below which it is none."""
+
 
 Floats = NDArray[np.float64]
 
@@ -125,11 +128,56 @@ def fit(loads: Sequence[float], works: Sequence[float]) -> UslFit | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What intervals of the work leave open of the law.
+
+    Attributes:
+        scale: lambda, at the intervals' middles.
+        sigma: contention, at the same.
+        sigma_interval: 95 % of the replicates.
+        kappa: coherency; None where it was not fitted.
+        kappa_interval: 95 % of the replicates; None where it was not fitted.
+    """
+
+    scale: float
+    sigma: float
+    sigma_interval: Interval
+    kappa: float | None
+    kappa_interval: Interval | None
+
+
+def spread_of_fits(loads: Sequence[float], works: Sequence[Interval], *, coherency: bool) -> Spread:
+    """Fit the law to few loads whose work is known as an interval each.
+
+    Args:
+        loads: in units of the smallest, which is 1; at least two different ones, three for coherency.
+        works: lowest and highest work a second that each may have done; positive.
+        coherency: whether kappa is fitted; else it is held at 0.
+    """
+    n = np.array(loads, float)
+    low, high = (np.log(np.array(ends, float)) for ends in zip(*works, strict=True))
+    scale, sigma, kappa = _fitted(n, (low + high) / 2, coherency=coherency)
+    rng = np.random.default_rng(_SEED)
+    samples = np.array(
+        [_fitted(n, rng.uniform(low, high), (scale, sigma, kappa), coherency=coherency) for _ in range(REPLICATES)]
+    )
+    return Spread(
+        scale,
+        sigma,
+        _interval(samples[:, 1]),
+        kappa if coherency else None,
+        _interval(samples[:, 2]) if coherency else None,
+    )
+
+
 def _curve(n: Floats, scale: float, sigma: float, kappa: float) -> Floats:
     return scale * n / (1 + sigma * (n - 1) + kappa * n * (n - 1))
 
 
-def _fitted(n: Floats, logs: Floats, start: tuple[float, float, float] | None = None) -> tuple[float, float, float]:
+def _fitted(
+    n: Floats, logs: Floats, start: tuple[float, float, float] | None = None, *, coherency: bool = True
+) -> tuple[float, float, float]:
     """Scale, sigma and kappa that fit best.
 
     Given sigma and kappa the best log of the scale is a mean, so that two parameters are left to search.
@@ -143,10 +191,12 @@ def _fitted(n: Floats, logs: Floats, start: tuple[float, float, float] | None = 
 
     most = float(n.max())
     starts = [(0.05, 0.1 / most**2), (0.3, 1.0 / most**2)] if start is None else [start[1:]]
-    bounds = ([0.0, 0.0], [0.999, np.inf])
+    bounds = ([0.0, 0.0], [0.999, np.inf if coherency else _NO_KAPPA])
     best = min(
         (
-            least_squares(off, np.clip(first, [1e-6, 1e-12], [0.99, np.inf]), bounds=bounds, x_scale=[0.1, 1 / most**2])
+            least_squares(
+                off, np.clip(first, [1e-6, 1e-12], [0.99, bounds[1][1] / 2]), bounds=bounds, x_scale=[0.1, 1 / most**2]
+            )
             for first in starts
         ),
         key=lambda found: float(found.cost),

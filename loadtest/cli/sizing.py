@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ def add_parser(verbs: Any) -> None:
         help="how full a target is at a load, from capacity searches",
         description="Tell which share of the capacity found a load takes, with its interval; nothing is told outside "
         "what was measured, and an axis that no search varied is named. --scaling compares searches of installations "
-        "of 1, 2, 4 server processes instead. Exits with 3 where nothing can be told.",
+        "of 1, 2, 4 server processes instead: how capacity grows. Exits with 3 where nothing can be told.",
         epilog="Example: loadtest sizing reports/capacity-agents reports/capacity-rate --agents 200 --contacts 500 "
         "--rate 3",
     )
@@ -28,6 +29,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--scaling", metavar="N,...", help="server processes of each search, such as 1,2,4: show how capacity grows"
     )
+    parser.add_argument("--out", metavar="DIR", type=Path, help="write sizing.json and sizing.html into DIR")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
@@ -36,26 +38,38 @@ def run(options: argparse.Namespace) -> int:
     """Answer.
 
     Raises:
-        UsageError: a search cannot be read, or the question is not whole.
+        UsageError: a search cannot be read, the question is not whole, or the page cannot be written.
     """
     from loadtest.analysis.model import plain
-    from loadtest.analysis.sizing import Asked, scaling, size
+    from loadtest.analysis.scaling import scaling
+    from loadtest.analysis.sizing import Asked, size
+    from loadtest.report import sizing_page
     from loadtest.report.capacity import read_answer
     from loadtest.report.sizing import scaling_text, sizing_text
 
     answers = [read_answer(folder) for folder in options.folders]
+    names = [str(folder) for folder in options.folders]
     if options.scaling is not None:
-        rows = scaling(read_processes(options.scaling, len(answers)), answers)
-        print(json.dumps(plain([row.as_dict() for row in rows]), indent=2) if options.json else scaling_text(rows))
-        return 0
-    missing = [name for name in ("agents", "contacts", "rate") if getattr(options, name) is None]
-    if missing:
-        raise UsageError(
-            "the load asked about is not whole", where=f"--{missing[0]}", remedy="Give --agents, --contacts and --rate"
-        )
-    found = size(Asked(options.agents, options.contacts, options.rate), answers)
-    print(json.dumps(plain(found.as_dict()), indent=2) if options.json else sizing_text(found))
-    return 0 if found.share is not None else 3
+        grown = scaling(read_processes(options.scaling, len(answers)), answers)
+        content, text, told = grown.as_dict(), scaling_text(grown), grown.growth != "unknown"
+        make = functools.partial(sizing_page.of_scaling, grown, answers, names, options.scaling)
+    else:
+        missing = [name for name in ("agents", "contacts", "rate") if getattr(options, name) is None]
+        if missing:
+            raise UsageError(
+                "the load asked about is not whole",
+                where=f"--{missing[0]}",
+                remedy="Give --agents, --contacts and --rate",
+            )
+        found = size(Asked(options.agents, options.contacts, options.rate), answers)
+        content, text, told = found.as_dict(), sizing_text(found), found.share is not None
+        make = functools.partial(sizing_page.of_sizing, found, answers, names)
+    print(json.dumps(plain(content), indent=2) if options.json else text)
+    if options.out is not None:
+        files = sizing_page.write(options.out, content, make())
+        if not options.json:
+            print("\n" + ", ".join(map(str, files)))
+    return 0 if told else 3
 
 
 def read_processes(text: str, searches: int) -> list[int]:

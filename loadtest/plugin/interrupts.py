@@ -5,6 +5,9 @@ that listens to its workers: with many messages under way a run would go on as i
 
 The first Ctrl-C or SIGTERM lets Locust stop the test: no more emissions, books closed, report written. Whoever asks a
 second time does not want to wait for that.
+
+A run with a shape is an exception: Locust (2.47) waits for the shape's end before it listens to SIGTERM, so that the
+first one is raised in the main greenlet as Ctrl-C is.
 """
 
 from __future__ import annotations
@@ -17,18 +20,22 @@ from typing import Any
 import gevent
 
 
-def reach_main_greenlet(stop_now: Callable[[], None] | None = None) -> Callable[[], None]:
+def reach_main_greenlet(
+    stop_now: Callable[[], None] | None = None, unheard: Callable[[], bool] | None = None
+) -> Callable[[], None]:
     """Raise KeyboardInterrupt in the main greenlet on every SIGINT from now on.
 
     A SIGINT that is ignored (a job in the background) or handled by somebody else is left alone.
 
     Args:
         stop_now: called in the hub instead, from the second signal on, SIGTERMs counted along; None to count none.
+        unheard: asked on the first SIGTERM: whether Locust does not listen to it, so that it is raised as a SIGINT is;
+            None for never. Needs ``stop_now``.
 
     Returns:
         Puts back what was there before.
     """
-    interrupts = _Interrupts(stop_now)
+    interrupts = _Interrupts(stop_now, unheard)
     interrupts.begin()
     return interrupts.end
 
@@ -36,8 +43,9 @@ def reach_main_greenlet(stop_now: Callable[[], None] | None = None) -> Callable[
 class _Interrupts:
     """What became of the signals so far."""
 
-    def __init__(self, stop_now: Callable[[], None] | None) -> None:
+    def __init__(self, stop_now: Callable[[], None] | None, unheard: Callable[[], bool] | None) -> None:
         self._stop_now = stop_now
+        self._unheard = unheard
         self._signals = 0
         self._before: Any = None
         self._watcher: Any = None
@@ -66,7 +74,11 @@ class _Interrupts:
             hub.loop.run_callback_threadsafe(hub.parent.throw, KeyboardInterrupt)
 
     def _terminate(self) -> None:
-        """A SIGTERM, which Locust answers by itself the first time."""
+        """A SIGTERM, which Locust mostly answers by itself the first time."""
         self._signals += 1
-        if self._signals > 1 and self._stop_now is not None:
-            self._stop_now()
+        if self._signals > 1:
+            if self._stop_now is not None:
+                self._stop_now()
+        elif self._unheard is not None and self._unheard():
+            hub = gevent.get_hub()
+            hub.loop.run_callback(hub.parent.throw, KeyboardInterrupt)

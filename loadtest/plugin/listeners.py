@@ -103,7 +103,8 @@ def on_init(environment: Any, **_: Any) -> None:
         runner.register_message(messages.DRAINED, on_drained)
         runner.register_message(messages.CLOCK, on_clock_probe)
         runner.register_message(messages.FAILED, on_failed)
-    run.at_close = reach_main_greenlet(_stop_now)
+    led_by_shape = environment.shape_class is not None and bool(environment.parsed_options.headless)
+    run.at_close = reach_main_greenlet(_stop_now, lambda: led_by_shape)
     if environment.web_ui is not None:
         show(environment.web_ui, lambda: None if run.progress is None else run.progress.newest)
     try:

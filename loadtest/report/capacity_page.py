@@ -70,6 +70,7 @@ def view(content: Values) -> Report:
         moments_left_out=0,
         command=f"loadtest report {plain(run.get('run_id') or '')}",
         version=__version__,
+        kind="Capacity",
     )
 
 

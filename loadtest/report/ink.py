@@ -220,7 +220,7 @@ def time_axis(axes: Axes, begin_s: float, end_s: float, *, labelled: bool = True
     """Time since the run's start on the x axis, in seconds, minutes or hours."""
     span = max(end_s - begin_s, 1e-9)
     unit, factor = ("s", 1.0) if span <= 300 else ("min", 60.0) if span <= 3 * 3600 else ("h", 3600.0)
-    step = _nice_step(span / factor, 8)
+    step = nice_step(span / factor, 8)
     first = math.ceil(begin_s / factor / step - 1e-9)
     ticks = [i * step for i in range(first, math.floor(end_s / factor / step + 1e-9) + 1)]
     axes.set_xlim(begin_s, end_s)
@@ -265,7 +265,7 @@ def linear_axis(
 ) -> None:
     """A linear y axis from zero that holds all of ``values``; a share of ``room`` of it stays free at the top."""
     high = max([v for v in values if math.isfinite(v)] + [at_least]) / (1.0 - room)
-    step = _nice_step(high, 4)
+    step = nice_step(high, 4)
     ticks = [i * step for i in range(math.floor(high / step + 1e-9) + 1)]
     axes.set_ylim(0.0, high)
     axes.yaxis.set_major_locator(FixedLocator(ticks))
@@ -294,7 +294,7 @@ def short_ms(ms: float) -> str:
     return f"{ms:.3g} ms" if ms >= 0.1 else f"{ms * 1000:.3g} µs"
 
 
-def _nice_step(span: float, most: int) -> float:
+def nice_step(span: float, most: int) -> float:
     """The smallest of 1, 2, 5 x 10^k that cuts ``span`` into at most ``most`` steps."""
     raw = span / most
     power = 10.0 ** math.floor(math.log10(raw))

@@ -98,7 +98,7 @@ class Report:
     """A whole report.
 
     Attributes:
-        run_id: the run.
+        run_id: the run; empty for what is told of several.
         target: what was tested, for the title.
         word: the verdict, one word.
         sign: a sign for it, so that colour is not needed.
@@ -109,9 +109,9 @@ class Report:
         notices: what changes how everything is to be read (embedded server, faults, still running).
         facts: what was tested.
         numbers: the key numbers.
-        checks: the checks' table.
+        checks: the checks' table; None where nothing is checked.
         sections: the details.
-        moments: the time line.
+        moments: the time line; None for what is told of several runs.
         moments_left_out: notes that are not shown.
         command: the command that makes this report again.
         version: version of this tool that made the report.
@@ -130,9 +130,9 @@ class Report:
     notices: Sequence[str]
     facts: Sequence[Fact]
     numbers: Sequence[Fact]
-    checks: Table
+    checks: Table | None
     sections: Sequence[Section]
-    moments: Sequence[Moment]
+    moments: Sequence[Moment] | None
     moments_left_out: int
     command: str
     version: str

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from loadtest.analysis.scaling import work_carried
 from loadtest.drive.capacity import search
 from loadtest.report.capacity import read_answer, terminal
 
@@ -55,18 +56,9 @@ def options(hold_s: float, confirm_s: float, slo: Path) -> dict[str, object]:
     }
 
 
-def in_deliveries(answer: Mapping[str, Any]) -> tuple[float, float] | None:
-    """The interval found, in deliveries a second: the levels times how wide a message fanned out."""
-    at = answer["at_last_pass"]
-    if at is None or answer["first_fail"] is None or not at["messages_per_s"]:
-        return None
-    fanout = at["deliveries_per_s"] / at["messages_per_s"]
-    return answer["last_pass"] * fanout, answer["first_fail"] * fanout
-
-
 def judged(answer: Mapping[str, Any]) -> tuple[bool, str]:
     """Whether the known limit was found, and a sentence on it."""
-    found = in_deliveries(answer)
+    found = work_carried(answer)
     if found is None:
         return False, f"no interval was found ({answer['ending']}); the server carries {KNEE:g} deliveries/s"
     low, high = found

@@ -10,8 +10,17 @@ from tests.bench import capacity, capacity_rails
 
 def answer(low, high, *, fanout=11.0):
     """A search's interval."""
-    at = None if low is None else {"messages_per_s": low, "deliveries_per_s": fanout * low}
-    return {"ending": "found", "last_pass": low, "first_fail": high, "at_last_pass": at}
+    ends = [(low, "pass"), (high, "fail")]
+    steps = [
+        {
+            "span": {"level": level, "kind": "up"},
+            "outcome": outcome,
+            "figures": {"messages_per_s": level, "expected_per_s": fanout * level, "seconds": 30.0},
+        }
+        for level, outcome in ends
+        if level is not None
+    ]
+    return {"axis": "emit-rate", "ending": "found", "last_pass": low, "first_fail": high, "steps": steps}
 
 
 @pytest.mark.parametrize(
@@ -43,3 +52,9 @@ def test_the_limit_is_what_the_fault_makes_it(tmp_path):
 def test_repeats_lie_within_a_quarter(intervals, near):
     """By the geometric middles of the intervals; a search without one is no repeat."""
     assert near == capacity_rails.repeatable([answer(low, high) for low, high in intervals])[0]
+
+
+def test_each_search_is_told():
+    """Its interval and how wide that is, or how it ended."""
+    assert capacity_rails.told(answer(40.0, 44.0)) == "40 to 44 messages/s, 10% wide (found)"
+    assert capacity_rails.told(answer(None, 9.0)) == "no interval (found)"

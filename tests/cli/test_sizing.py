@@ -42,8 +42,21 @@ def test_a_question_is_whole(folder, capsys):
 def test_scaling_compares_searches(folder, capsys):
     """One number of processes a search."""
     assert main(["sizing", folder, folder, "--scaling", "1,2"]) == 0
-    assert "50.0 % of linear growth" in capsys.readouterr().out
+    assert "50.0 % (47.9 % to 52.2 %)" in " ".join(capsys.readouterr().out.split())
     assert main(["sizing", folder, "--scaling", "1,2"]) == 2
+
+
+@pytest.mark.parametrize(
+    "question", [["--agents", "100", "--contacts", "50", "--rate", "17.5"], ["--scaling", "1"]], ids=["load", "growth"]
+)
+def test_a_page_is_written_on_demand(folder, tmp_path, capsys, question):
+    """With the answer as JSON beside it."""
+    code = main(["sizing", folder, *question, "--out", str(tmp_path / "page")])
+
+    assert code == (3 if "--scaling" in question else 0)
+    assert "sizing.html" in capsys.readouterr().out
+    assert (tmp_path / "page" / "sizing.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert json.loads((tmp_path / "page" / "sizing.json").read_text(encoding="utf-8"))
 
 
 def test_what_is_no_search_is_refused(tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -45,3 +46,23 @@ def test_a_search_finds_the_known_limit_and_says_what_failed(tmp_path):
     else:
         assert answer["ending"] in ("generator", "unfinished", "least")
         assert answer["exit_code"] in (1, 3, 4)
+
+
+def test_a_search_that_is_told_to_end_ends_with_what_it_has(tmp_path):
+    """SIGTERM in the middle of a step: Locust stops, and the page of an unfinished search is there."""
+    command = [
+        sys.executable, "-m", "loadtest", "capacity", "--at", "agents=2,contacts=2,emit-rate=2", "--hold", "3600",
+        "--settle", "1", "--confirm", "0", "--report-dir", str(tmp_path), "--run-id", "search",
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as searching:
+        assert searching.stdout is not None
+        assert any("step 1" in line for line in searching.stdout)
+        searching.send_signal(signal.SIGTERM)
+        _, said = searching.communicate(timeout=420)
+    answer = json.loads((tmp_path / "search" / "capacity.json").read_text(encoding="utf-8"))
+
+    assert searching.returncode == 130
+    assert "--resume goes on" in said
+    assert (answer["ending"], answer["steps"]) == ("unfinished", [])

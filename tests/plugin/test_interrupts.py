@@ -67,6 +67,21 @@ def test_a_second_signal_stops_at_once(signals):
         put_back()
 
 
+def test_a_sigterm_that_locust_does_not_hear_is_raised_as_ctrl_c_is():
+    """Under a shape nobody else would answer the first one; a second one still stops at once."""
+    stopped = Signal()
+    put_back = reach_main_greenlet(stopped.set, lambda: True)
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            stopped.wait(timeout=60)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+        assert stopped.wait(timeout=60)
+    finally:
+        put_back()
+
+
 def test_what_was_there_comes_back():
     """After a run Python's own handler is in place again."""
     put_back = reach_main_greenlet()
