@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 
 from loadtest.clock import NS_PER_MS, NS_PER_S, NS_PER_US, Clock
+from loadtest.collect.alike import Common
 from loadtest.collect.checks import Checks
 from loadtest.collect.entry import Entry
 from loadtest.collect.epochs import EndCause, Epochs
@@ -31,9 +32,6 @@ from loadtest.directory import Directory, Role
 from loadtest.metrics import Batch, Gauge, Note
 
 Dialect = Literal["auto", "seed", "current"]
-
-Common: TypeAlias = tuple[bytes, int, dict[bytes, Entry], list[int], list[int]]
-"""What a mark begins with and how long that is, the entries by key, the counter of frames and bytes, the sampler's."""
 
 #: how long a tick works in one go before arrivals get their turn
 _TURN_NS = 1_000_000
@@ -150,7 +148,7 @@ class Collector:
         self.counted: frozenset[str] = counted_events(settings.dialect)
         self.holding = False
         self._received: dict[tuple[str, Role], list[int]] = {}
-        self._common: dict[tuple[Role, bool], Common] = {}
+        self._common: dict[tuple[Role, bool, int], Common] = {}
         self._ping_gaps: dict[Role, list[tuple[int, int]]] = {role: [] for role in ROLES}
         self._lateness: dict[int, list[int]] = {}
         self._judged_window = 0
@@ -185,18 +183,20 @@ class Collector:
         """The counter [frames, bytes] of an event on a role's sockets, for a receiver to add to directly."""
         return self._received.setdefault((event, role), [0, 0])
 
-    def common(self, role: Role, *, spaced: bool = False) -> Common:
+    def common(self, role: Role, *, spaced: bool = False, opening_length: int = 0) -> Common:
         """What the receivers of a role need for a marked message; kept together, and once for all of them.
 
         Args:
             role: whose sockets.
             spaced: whether the server writes a space after a colon.
+            opening_length: bytes of an event frame's text up to the end of the event's name; 0 while it is not known.
         """
-        found = self._common.get((role, spaced))
+        found = self._common.get((role, spaced, opening_length))
         if found is None:
             needle = self.needles[PUBLIC].replace(b'":"', b'": "') if spaced else self.needles[PUBLIC]
             cells = self.received_cell(MARKED, role), self.checks.cell(MARKED, role)
-            found = self._common[role, spaced] = (needle, len(needle), self.ledger.entries, *cells)
+            found = Common(needle, opening_length, self.ledger.entries, *cells)
+            self._common[role, spaced, opening_length] = found
         return found
 
     # -- connections -------------------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 Called in the hub by the transport, so nothing here blocks, switches or logs. The common frame, a marked
 ``message.created`` on a confirmed subscription, is recognised in place by its constant beginning and a byte search, and
-costs two appends. Every other frame is decoded; one that the fast path does not recognise is never taken for absent.
+costs two appends; once one socket's has been found, most others of the broadcast are told by comparing bytes
+(:mod:`loadtest.collect.alike`). Every other frame is decoded; one that the fast path does not recognise is never taken
+for absent.
 
 The constant beginning (everything up to the event's name) is learned per connection from the first event frame, since
 servers differ in spacing, key order and escaping.
@@ -27,6 +29,7 @@ from loadtest.cable import (
     Stale,
     Unconfirmed,
 )
+from loadtest.collect.alike import HEADER_BYTES
 from loadtest.collect.collector import Collector
 from loadtest.collect.epochs import EndCause
 from loadtest.collect.marks import KEY_WIDTH, PRIVATE, read_mark
@@ -73,11 +76,7 @@ class Receiver:
     """
 
     __slots__ = (
-        "_common",
-        "_created_length",
-        "_created_prefix",
         "_early",
-        "_heard_ns",
         "_learned",
         "_on_closed",
         "_on_event",
@@ -89,7 +88,10 @@ class Receiver:
         "beats",
         "cable",
         "collector",
+        "common",
+        "created_prefix",
         "epoch",
+        "heard_ns",
         "identifier",
         "identity",
         "recounts",
@@ -117,34 +119,29 @@ class Receiver:
         """Events so far that change how many conversations there are, by status and assignee."""
         self._on_event = on_event
         self._on_closed = on_closed
-        self._common = collector.common(role)
-        self._prefix = self._created_prefix = _UNLEARNED
-        self._created_length = 0
+        self.common = collector.common(role)
+        self._prefix = self.created_prefix = _UNLEARNED
         self._learned = 0
-        self._heard_ns = 0  # newest event; the cable is told of it later, as two calls a delivery are one too many
+        self.heard_ns = 0  # newest event; the cable is told of it later, as two calls a delivery are one too many
         self._early: list[tuple[bytes, int]] = []
         self._wants = collector.checks.wants
         self._tolerated = collector.checks.tolerated[role]
         self._recipient = collector.checks.recipient(identity, identifier)
         self._private_needle = collector.needles[PRIVATE] if role == "contact" else b""
 
-    @property
-    def heard_ns(self) -> int:
-        """When the newest frame of the subscription came, monotonic time; 0 for never."""
-        return self._heard_ns
-
     # -- transport's handler -----------------------------------------------------------------------------------------
 
     def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
         """A whole text message: see :class:`loadtest.transport.interface.Handler`."""
-        if data.startswith(self._created_prefix, start):
-            needle, needle_length, entries, cell, sample = self._common
-            found = data.find(needle, start + self._created_length, end)
+        common = self.common
+        behind = start + common.opening_length
+        if data[start:behind] == self.created_prefix:
+            found = data.find(common.needle, behind, end)
             if found >= 0:
-                self._heard_ns = arrival_ns
-                found += needle_length
+                self.heard_ns = arrival_ns
+                found += common.needle_length
                 key = data[found : found + KEY_WIDTH]
-                entry = entries.get(key) or self.collector.ledger.unknown(key, arrival_ns)
+                entry = common.entries.get(key) or self.collector.ledger.unknown(key, arrival_ns)
                 who = entry.who
                 if len(who) < entry.room:
                     if lag_ns >= 0:
@@ -153,15 +150,18 @@ class Receiver:
                     entry.when.append(arrival_ns)
                 else:
                     entry.overflow += 1
+                cell, sample = common.cell, common.sample
                 cell[0] += 1
                 cell[1] += end - start
+                if start == HEADER_BYTES and end == len(data) and entry is not common.entry:
+                    common.remember(data, key, entry)
                 if not sample[0] and sample[1] > 1:  # as Sampler.wants does, without the call
                     sample[1] -= 1
                 elif self._wants(MARKED, self.role):
                     self.collector.checks.check(data[start:end], self._recipient)
                 return
         if data.startswith(self._prefix, start):
-            self._heard_ns = arrival_ns
+            self.heard_ns = arrival_ns
             self._event_frame(data[start:end], arrival_ns, end - start, lag_ns)
         elif data.startswith(_PING, start):
             if lag_ns >= 0:
@@ -176,7 +176,7 @@ class Receiver:
 
     def on_closed(self, closed: Any) -> None:
         """The socket is gone (a :class:`loadtest.transport.interface.Closed`)."""
-        self.cable.alive(self._heard_ns)
+        self.cable.alive(self.heard_ns)
         for event in self.cable.closed(closed.at_ns):
             self._take(event, b"", closed.at_ns)
         self._end(closed.at_ns, EndCause.BY_US if closed.by_us else EndCause.BY_PEER)
@@ -192,7 +192,7 @@ class Receiver:
 
     def check(self, now_ns: int) -> None:
         """Look at the deadlines: no welcome, no confirm, silence."""
-        self.cable.alive(self._heard_ns)
+        self.cable.alive(self.heard_ns)
         for event in self.cable.check(now_ns):
             self._take(event, b"", now_ns)
         if self.collector.holding:
@@ -255,7 +255,7 @@ class Receiver:
             self.beats.clear()
         if self.epoch >= 0:
             epoch, self.epoch = self.epoch, -1
-            self._prefix = self._created_prefix = _UNLEARNED
+            self._prefix = self.created_prefix = _UNLEARNED
             collector.hearing.closed(epoch)
             collector.ended(self.identity, epoch, at_ns, cause)
 
@@ -270,9 +270,10 @@ class Receiver:
             place = text.find(opening)
             if place >= 0 and text.find(b'"identifier"') < place and b'"message"' in text[:place]:
                 self._prefix = text[: place + len(opening)]
-                self._created_prefix = self._prefix + _CREATED
-                self._created_length = len(self._created_prefix)
-                self._common = self.collector.common(self.role, spaced=b": " in opening)
+                self.created_prefix = self._prefix + _CREATED
+                self.common = self.collector.common(
+                    self.role, spaced=b": " in opening, opening_length=len(self.created_prefix)
+                )
                 return
 
     def _event_frame(self, text: bytes, arrival_ns: int, size: int, lag_ns: int = -1) -> None:
@@ -285,7 +286,7 @@ class Receiver:
 
     def _message(self, raw: msgspec.Raw | bytes, text: bytes, arrival_ns: int, size: int, lag_ns: int = -1) -> None:
         collector = self.collector
-        self._heard_ns = max(self._heard_ns, arrival_ns)
+        self.heard_ns = max(self.heard_ns, arrival_ns)
         try:
             message = _decode_message(raw)
         except msgspec.MsgspecError:

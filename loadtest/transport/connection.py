@@ -74,6 +74,7 @@ class WebSocket:
 
     Attributes:
         client: see above.
+        is_stamped: whether its reads are stamped, and are what was sent, not encrypted.
         recv: reads bytes, as the socket's.
         scanner: takes apart what is read.
         quick: whom a read that is one common frame may be handed to straight away, as it is; None where it has to come
@@ -94,6 +95,7 @@ class WebSocket:
         "_timer",
         "_tls",
         "client",
+        "is_stamped",
         "quick",
         "recv",
         "scanner",
@@ -116,6 +118,7 @@ class WebSocket:
         self._fd = sock.fileno()
         self._stamped = None if lags is None else StampedReads(sock, lags)
         self.recv = sock.recv if self._stamped is None else self._stamped.recv
+        self.is_stamped = self._stamped is not None and tls is None
         self.quick: Handler | None = handler if tls is None and lags is None else None
         self._loop = loop
         self._handler: Handler | None = handler

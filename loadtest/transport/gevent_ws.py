@@ -3,7 +3,8 @@
 No greenlet, no watcher and no protocol object per connection; a greenlet is only needed to connect.
 Each turn serves a bounded number of ready sockets, then gevent's other greenlets run.
 It first reads them all, one after the other, which is a tenth faster than to take each read apart at once, and stamps
-each read as it returns; then a frame is recognised in place and handed to its connection's handler, in the hub.
+each read as it returns. What was read is then offered to whoever may know it by its bytes (the poller's ``take``); of
+what is left a frame is recognised in place and handed to its connection's handler, in the hub.
 
 Works with and without gevent's monkey patching: patched originals are asked for where they are needed.
 """
@@ -40,8 +41,12 @@ _FRAMES_A_TURN = 2048  # a few ms of work: beyond it the rest of the batch waits
 _LONG_READ_BYTES = 2048  # longer than nearly every event: such a read holds several
 _READ = 1  # what a gevent io watcher calls readable
 
-_Read: TypeAlias = tuple[WebSocket, bytes, int]
+Read: TypeAlias = tuple[WebSocket, bytes, int]
 """Whose, what was read, and the monotonic time at which the read returned."""
+
+Take: TypeAlias = Callable[[Iterator[Read]], tuple[int, Read | None]]
+"""Takes reads from an iterator as long as it knows what they are; says how many messages it took, and which read stands
+behind them, if any."""
 
 
 class Poller:
@@ -55,6 +60,8 @@ class Poller:
         on_handler_error: called in the hub with an exception that a handler raised; that connection is cut.
         lags: told how long the kernel had held what was read; None asks for no stamps.
         stamps: on which share of the connections, 0 to 1, the kernel stamps what it receives.
+        take: given what a turn has read of connections that go the common way, takes what it may and leaves the rest to
+            the handlers. A read is a whole message where it begins as :func:`common_header` says. Must not raise.
 
     Attributes:
         stamped: connections opened whose reads are stamped.
@@ -72,6 +79,7 @@ class Poller:
         on_handler_error: Callable[[Exception], None] | None = None,
         lags: ReadLags | None = None,
         stamps: float = 0.0,
+        take: Take | None = None,
     ) -> None:
         self.batch = batch
         self.turns = 0
@@ -80,6 +88,7 @@ class Poller:
         self.handler_errors = 0
         self.stamped = 0
         self._on_handler_error = on_handler_error or _Printed()
+        self._take = take or _nothing
         self._lags = lags
         self._stamps = Share(0.0 if lags is None else stamps)
         self.resumed = 0
@@ -185,26 +194,26 @@ class Poller:
             self.max_batch = len(ready)
         limit = self.frames + _FRAMES_A_TURN
         remaining = iter(ready)
-        reads: list[_Read] | None = None
-        while reads != [] and self.frames < limit:
-            reads = self._read(remaining, limit)
-            self._hand_on(reads)
+        while self._serve_some(remaining, limit) and self.frames < limit:
+            pass
         self._left_over = list(remaining)
 
-    def _read(self, remaining: Iterator[tuple[int, int]], limit: int) -> list[_Read]:
-        """Read ready sockets, and hand on nothing yet: reading alone keeps to the processor's caches.
+    def _serve_some(self, remaining: Iterator[tuple[int, int]], limit: int) -> bool:
+        """Read ready sockets, then hand on what they gave: reading alone keeps to the processor's caches.
 
-        What does not go the common way (stamped, encrypted, with something to send) is served at once.
+        What does not go the common way (encrypted, with something to send) is served at once.
 
         Args:
-            remaining: descriptors and events; those that are not served are left in it.
+            remaining: descriptors and events; those that are not served are left in it. Ends early at a read so long
+                that many messages are in it.
             limit: ends early when so many messages have been handed on.
 
         Returns:
-            What was read; ends early at a read so long that many messages are in it.
+            Whether anything was read the common way; when not, there is nothing more.
         """
         connection_of, monotonic_ns = self._sockets.get, time.monotonic_ns
-        reads: list[_Read] = []
+        reads: list[Read] = []
+        stamped: list[Read] = []
         keep = reads.append
         for fd, events in remaining:
             connection = connection_of(fd)
@@ -220,28 +229,53 @@ class Poller:
                 keep((connection, data, monotonic_ns()))
                 if len(data) > _LONG_READ_BYTES:
                     break
+            elif connection.is_stamped and events == READABLE:
+                try:
+                    data = connection.recv(READ_BYTES)
+                except OSError:
+                    self._serve(connection, events)
+                    continue
+                stamped.append((connection, data, monotonic_ns()))
+                if len(data) > _LONG_READ_BYTES:
+                    break
             else:
                 self._serve(connection, events)
                 if self.frames >= limit:
                     break
-        return reads
+        self._hand_on(reads)
+        for connection, data, arrival_ns in stamped:
+            self._hand_on_one(connection, data, arrival_ns)
+        return bool(reads or stamped)
 
-    def _hand_on(self, reads: list[_Read]) -> None:
+    def _hand_on(self, reads: list[Read]) -> None:
         """Hand on what was read, unless its connection was closed meanwhile."""
         header_of = common_header
-        frames = 0
-        for connection, data, arrival_ns in reads:
+        take = self._take
+        remaining = iter(reads)
+        while True:
+            taken, odd = take(remaining)
+            self.frames += taken
+            if odd is None:
+                return
+            connection, data, arrival_ns = odd
             handler = connection.quick
+            if handler is None or data[:4] != header_of(len(data)):
+                self._hand_on_one(connection, data, arrival_ns)
+                continue
             try:
-                if handler is not None and data[:4] == header_of(len(data)):
-                    handler.on_text(data, 4, len(data), arrival_ns)
-                    frames += 1
-                else:
-                    frames += connection.take(data, arrival_ns)
+                handler.on_text(data, 4, len(data), arrival_ns)
+                self.frames += 1
             except Exception as error:
                 self.report(error)
                 connection.abort()
-        self.frames += frames
+
+    def _hand_on_one(self, connection: WebSocket, data: bytes, arrival_ns: int) -> None:
+        """Hand on a read that may be anything."""
+        try:
+            self.frames += connection.take(data, arrival_ns)
+        except Exception as error:
+            self.report(error)
+            connection.abort()
 
     def _serve(self, connection: WebSocket, events: int) -> None:
         """Do what a connection's descriptor is ready for."""
@@ -457,6 +491,11 @@ class _Opening:
 
     def _error(self, kind: str, detail: str) -> TransportError:
         return TransportError(kind, shown_address(self._endpoint.url), detail)
+
+
+def _nothing(reads: Iterator[Read]) -> tuple[int, Read | None]:
+    """Takes no read, so that each goes to its handler."""
+    return 0, next(reads, None)
 
 
 class _Printed:

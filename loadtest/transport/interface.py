@@ -55,7 +55,8 @@ class Handler(Protocol):
 
         Args:
             data: what was read, or put together from several reads.
-            start: first byte of the message.
+            start: first byte of the message. Where it is 4 and ``end`` is the length of ``data``, the message's frame
+                is all of ``data``, its header of four bytes in front.
             end: one past its last byte.
             arrival_ns: monotonic time at which the read that completed it returned, before any parsing.
             lag_ns: how long the kernel had held the message by then, where that is known exactly; else not given.

@@ -18,6 +18,7 @@ from gevent.lock import BoundedSemaphore
 from loadtest.api import Call
 from loadtest.clock import NS_PER_S, NS_PER_US, SystemClock
 from loadtest.collect import Collector, CollectorSettings, Receiver
+from loadtest.collect.alike import take_alike
 from loadtest.directory import Agent, Contact, Directory, Role
 from loadtest.errors import LoadtestError, TransportError
 from loadtest.metrics import Batch, Gauge
@@ -104,7 +105,7 @@ class Fleet:
             ),
             () if ensemble is None else ensemble.strangers,
         )
-        self.poller = Poller(lags=self.collector.read_lags, stamps=settings.kernel_stamps)
+        self.poller = Poller(lags=self.collector.read_lags, stamps=settings.kernel_stamps, take=take_alike)
         self.rest = RestClient(
             host,
             connections=settings.rest_connections,

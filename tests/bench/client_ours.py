@@ -32,6 +32,7 @@ from locust.stats import RequestStats  # noqa: E402
 from loadtest.cable import CableConnection, Confirmed, Welcomed  # noqa: E402
 from loadtest.clock import NS_PER_MS, NS_PER_S, NS_PER_US, SystemClock  # noqa: E402
 from loadtest.collect import Action, Collector, CollectorSettings, Entry, Receiver, emission_key  # noqa: E402
+from loadtest.collect.alike import take_alike  # noqa: E402
 from loadtest.collect.subjects import actor_name, subject_key  # noqa: E402
 from loadtest.directory import Agent, Contact, Directory  # noqa: E402
 from loadtest.errors import LoadtestError  # noqa: E402
@@ -106,7 +107,8 @@ class Client:
         self.clock = SystemClock()
         settings = CollectorSettings(frames.RUN, worker="bench", deadline_s=_DEADLINE_S, dialect="auto")
         self.collector = Collector(Directory(agents, contacts, "bench"), self.clock, settings)
-        self.poller = GatedPoller(lags=self.collector.read_lags, stamps=stamps)
+        take = None if stamped_receivers else take_alike  # which looks at no frame of its own
+        self.poller = GatedPoller(lags=self.collector.read_lags, stamps=stamps, take=take)
         self.endpoint = cable_endpoint(f"http://127.0.0.1:{port}", connect_timeout_s=60.0)
         self.stats = RequestStats()
         self._ticking = BoundedSemaphore(1)

@@ -6,6 +6,7 @@ import json
 import select
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import gevent
@@ -15,7 +16,7 @@ import pytest
 from loadtest.errors import TransportError
 from loadtest.transport.address import cable_endpoint
 from loadtest.transport.connection import WebSocket
-from loadtest.transport.gevent_ws import Poller
+from loadtest.transport.gevent_ws import Poller, Read
 from loadtest.transport.interface import Endpoint
 from tests.certificates import Certificates
 from tests.transport.conftest import PeerServer, Recorder
@@ -287,6 +288,78 @@ def test_what_was_read_of_a_connection_that_is_closed_meanwhile_is_dropped(polle
 
     assert [len(recorder.closed) for recorder in recorders] == [1, 1]
     assert sum(len(recorder.texts) for recorder in recorders) == 1
+
+
+def test_reads_are_offered_first_and_what_is_left_goes_to_the_handlers(server: PeerServer) -> None:
+    """What the poller's ``take`` takes no handler hears, and it counts; the rest comes whole and in order."""
+    heard: list[bytes] = []
+
+    def take(reads: Iterator[Read]) -> tuple[int, Read | None]:
+        """Takes all reads that hold a secret; leaves every other."""
+        taken = 0
+        for connection, data, arrival_ns in reads:
+            if b"secret" not in data:
+                return taken, (connection, data, arrival_ns)
+            taken += 1
+            heard.append(data[4:])
+        return taken, None
+
+    poller = Poller(take=take)
+    recorders = [Recorder() for _ in range(6)]
+    connections = [poller.connect(server.endpoint("/echo"), recorder) for recorder in recorders]
+    secret = "secret " * 30
+    for number in range(20):
+        for place, connection in enumerate(connections):
+            connection.send_text(secret if (number + place) % 3 == 0 else f"{number} " * (number * 20 + 1))
+            if place % 2:
+                gevent.sleep(0)
+        with gevent.Timeout(60):
+            while len(heard) + sum(len(one.texts) for one in recorders) < 6 * (number + 1):
+                gevent.sleep(0)
+    frames = poller.frames
+    poller.close()
+    expected = [
+        [f"{number} " * (number * 20 + 1) for number in range(20) if (number + place) % 3] for place in range(6)
+    ]
+
+    assert expected == [recorder.texts for recorder in recorders]
+    assert ([secret.encode()] * 40, 120) == (heard, frames)
+
+
+def test_stamped_reads_are_not_offered(server: PeerServer) -> None:
+    """A connection with the kernel's stamps goes to its handler, which is told each message's lag."""
+    offered: list[Read] = []
+
+    def take(reads: Iterator[Read]) -> tuple[int, Read | None]:
+        found = next(reads, None)
+        if found is not None:
+            offered.append(found)
+        return 0, found
+
+    class Lags:
+        """Counts."""
+
+        exactly = 0
+
+        def exact(self, read_ns: int, lag_ns: int) -> None:
+            self.exactly += 1
+
+        def at_least(self, frames: int, read_ns: int, lag_ns: int) -> None:
+            raise AssertionError(frames)
+
+    lags = Lags()
+    poller = Poller(lags=lags, stamps=0.5, take=take)
+    recorders = [Recorder() for _ in range(2)]
+    connections = [poller.connect(server.endpoint("/echo"), recorder) for recorder in recorders]
+    for number in range(5):
+        for connection in connections:
+            connection.send_text("x" * 200)
+        for recorder in recorders:
+            recorder.wait_texts(number + 1)
+    poller.close()
+
+    assert (len(offered), {id(connection) for connection, _, _ in offered}) == (5, {id(connections[1])})
+    assert lags.exactly == 5
 
 
 def test_poller_close_ends_everything(poller: Poller, server: PeerServer) -> None:
