@@ -39,7 +39,6 @@ class Common:
         tail: of the remembered read, what follows the opening.
         entry: the emission it is a delivery of.
         opening: where in a read a frame's text up to the event's name stands.
-        rest: where what follows it stands.
     """
 
     __slots__ = (
@@ -52,7 +51,6 @@ class Common:
         "needle_length",
         "opening",
         "opening_length",
-        "rest",
         "sample",
         "tail",
     )
@@ -64,7 +62,6 @@ class Common:
         self.needle_length = len(needle)
         self.opening_length = opening_length
         self.opening = slice(HEADER_BYTES, HEADER_BYTES + opening_length)
-        self.rest = slice(HEADER_BYTES + opening_length, None)
         self.entries = entries
         self.cell = cell
         self.sample = sample
@@ -80,7 +77,7 @@ class Common:
             entry: the emission.
         """
         self.header = data[_HEADER]
-        self.tail = data[self.rest]
+        self.tail = data[HEADER_BYTES + self.opening_length :]
         self._key = key
         self.entry = entry
 
@@ -118,10 +115,10 @@ def take_alike(reads: Iterator[Read]) -> tuple[int, Read | None]:
     Returns:
         How many were booked, and the read behind them, which is for the caller to hand on: None at the end.
     """
-    taken = left = 0
+    taken = left = size = 0
     common: Common | None = None
     header = tail = b""
-    opening = rest = _HEADER
+    front = opening = _HEADER
     who: list[int] = []
     when: list[int] = []
     odd = None
@@ -138,8 +135,15 @@ def take_alike(reads: Iterator[Read]) -> tuple[int, Read | None]:
                 who, when = [], []
             common = receiver.common
             left = common.room()
-            header, opening, rest, tail = common.header, common.opening, common.rest, common.tail
-        if left and data[_HEADER] == header and data[rest] == tail and data[opening] == receiver.created_prefix:
+            header, opening, tail = common.header, common.opening, common.tail
+            size = opening.stop + len(tail)
+        if (
+            left
+            and len(data) == size
+            and data[front] == header
+            and data[opening] == receiver.created_prefix
+            and data.endswith(tail)  # unlike a slice without a copy
+        ):
             left -= 1
             receiver.heard_ns = arrival_ns
             who.append(receiver.epoch)
