@@ -1,11 +1,11 @@
 """One broadcast on many sockets: the same bytes behind each socket's own beginning, so found by comparing.
 
 A receiver that has found the mark in what was read of its socket leaves a note of these bytes with those of its role
-(:meth:`Common.remember`). What is then read of another socket is the same delivery if three parts of it are equal: the
-frame's header, the beginning that this socket's event frames have, and all that follows. Nothing is searched, decoded
-or called for it, and the books of a run of such reads are kept at its end, in one go.
+(:meth:`Common.remember`). What is then read of another socket is the same delivery if it is as long and three parts are
+equal: the frame's header, the beginning that this socket's event frames have, and what follows it up to the end of the
+mark's key. Nothing is searched, decoded or called for it, and the books of a run of such reads are kept at its end.
 
-Whatever differs in a byte, and each frame whose turn it is to be held against the contract, goes the ordinary way.
+Whatever differs there, and each frame whose turn it is to be held against the contract, goes the ordinary way.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Common:
 
     Attributes:
         header: of the remembered read, the frame's header.
-        tail: of the remembered read, what follows the opening.
+        middle: of the remembered read, what follows the opening up to the end of the mark's key.
+        size: the length of the remembered read.
         entry: the emission it is a delivery of.
         opening: where in a read a frame's text up to the event's name stands.
     """
@@ -47,12 +48,13 @@ class Common:
         "entries",
         "entry",
         "header",
+        "middle",
         "needle",
         "needle_length",
         "opening",
         "opening_length",
         "sample",
-        "tail",
+        "size",
     )
 
     def __init__(
@@ -65,19 +67,22 @@ class Common:
         self.entries = entries
         self.cell = cell
         self.sample = sample
-        self.header = self.tail = self._key = b""
+        self.header = self.middle = self._key = b""
+        self.size = 0
         self.entry: Entry | None = None
 
-    def remember(self, data: bytes, key: bytes, entry: Entry) -> None:
+    def remember(self, data: bytes, end: int, key: bytes, entry: Entry) -> None:
         """Note a read that was a delivery.
 
         Args:
             data: the read: a frame alone with its header of four bytes.
+            end: where the first mark's key ends in it.
             key: of the emission.
             entry: the emission.
         """
+        self.size = len(data)
         self.header = data[_HEADER]
-        self.tail = data[HEADER_BYTES + self.opening_length :]
+        self.middle = data[HEADER_BYTES + self.opening_length : end]
         self._key = key
         self.entry = entry
 
@@ -101,7 +106,7 @@ class Common:
         entry.who.fromlist(who)
         entry.when.fromlist(when)
         cell[0] += count
-        cell[1] += count * (self.opening_length + len(self.tail))
+        cell[1] += count * (self.size - HEADER_BYTES)
         self.sample[1] -= count
 
 
@@ -117,8 +122,8 @@ def take_alike(reads: Iterator[Read]) -> tuple[int, Read | None]:
     """
     taken = left = size = 0
     common: Common | None = None
-    header = tail = b""
-    front = opening = _HEADER
+    header = middle = b""
+    front = opening = behind = _HEADER
     who: list[int] = []
     when: list[int] = []
     odd = None
@@ -135,14 +140,14 @@ def take_alike(reads: Iterator[Read]) -> tuple[int, Read | None]:
                 who, when = [], []
             common = receiver.common
             left = common.room()
-            header, opening, tail = common.header, common.opening, common.tail
-            size = opening.stop + len(tail)
+            size, header, opening, middle = common.size, common.header, common.opening, common.middle
+            behind = slice(opening.stop, opening.stop + len(middle))
         if (
             left
             and len(data) == size
             and data[front] == header
             and data[opening] == receiver.created_prefix
-            and data.endswith(tail)  # unlike a slice without a copy
+            and data[behind] == middle
         ):
             left -= 1
             receiver.heard_ns = arrival_ns

@@ -154,7 +154,7 @@ class Receiver:
                 cell[0] += 1
                 cell[1] += end - start
                 if start == HEADER_BYTES and end == len(data) and entry is not common.entry:
-                    common.remember(data, key, entry)
+                    common.remember(data, found + KEY_WIDTH, key, entry)
                 if not sample[0] and sample[1] > 1:  # as Sampler.wants does, without the call
                     sample[1] -= 1
                 elif self._wants(MARKED, self.role):
