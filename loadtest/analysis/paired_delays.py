@@ -10,8 +10,9 @@ A floor measured on other messages is another sample of a heavy tail: of two bus
 between parts of one run.
 
 ``recovered`` at a percentile is the measured latency's percentile less what the floors add to the injected one there:
-Q(L) - (Q(H + F) - Q(H)). Q(L) is the histogram's, as reports have it. Nothing of L is in H + F: an instrument that
-stretches latencies, a server that logs other holds than it kept, or a floor that is wrong shows as an error.
+Q(L) - (Q(H + F) - Q(H)). Q(L) is the histogram's, as reports have it. Of L only the wait in the kernel's buffer is in
+F, told by the kernel's stamp: an instrument that stretches latencies or adds to what was held, and a server that logs
+other holds than it kept, show as an error. Stamps that are all wrong by as much do not: they cancel.
 
 An error outside the tolerance is wrong unless it would be inside it had other windows been drawn: a 95 % interval by
 bootstrap over windows (H. R. Kuensch, Annals of Statistics 17(3), 1989), redrawn with their messages whole.
