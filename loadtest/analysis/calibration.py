@@ -4,10 +4,12 @@ Counts are compared as sets: a fault is known by the emission's mark, its event 
 was missed does not cancel one that was invented.
 
 Delays. A delivery that the server held for H takes H + F, where F is what it takes without any fault, the instrument's
-own floor. What is measured is therefore compared with the distribution of that sum (H and F independent), and
-``recovered`` is the measured percentile less what the floor adds to the injected one at the same rank. For a constant
-hold that is the measured percentile less the floor's own; for wide ones subtracting floor percentiles would take away
-too much. Tolerance: 1 ms or 1 % of the injected, whichever is larger.
+own floor. Where a message has copies that were not held, each delivery has a floor of its own
+(:mod:`loadtest.analysis.paired_delays`). A stall holds all of them, and its floor is other windows of the run. What is
+measured is then compared with the distribution of that sum (H and F independent), and ``recovered`` is the measured
+percentile less what the floor adds to the injected one at the same rank. For a constant hold that is the measured
+percentile less the floor's own; for wide ones subtracting floor percentiles would take away too much.
+Tolerance: 1 ms or 1 % of the injected, whichever is larger.
 
 A floor moves with what else the machine does, for a second or two at a time, and its p99 most of all. So a figure that
 is off by more than its tolerance is wrong only if it stays so when the run's windows are drawn anew, with replacement
@@ -273,6 +275,11 @@ class Curve:
     expected_ms: tuple[float, ...] = ()
 
 
+def points(n: int) -> tuple[float, ...]:
+    """Percentiles that get rarer by equal factors, from 0 to the rarest of ``n`` values."""
+    return tuple(100.0 * (1.0 - 10.0**-at) for at in np.linspace(0.0, math.log10(n), _POINTS).tolist())
+
+
 def curve(measured: Histogram, hold_us: NDArray[np.integer] | None = None, floor: Histogram | None = None) -> Curve:
     """A distribution at percentiles that get rarer by equal factors, up to the rarest that was measured.
 
@@ -283,8 +290,7 @@ def curve(measured: Histogram, hold_us: NDArray[np.integer] | None = None, floor
     """
     if not measured.n:
         return Curve((), ())
-    rarest = math.log10(measured.n)
-    percentiles = tuple(100.0 * (1.0 - 10.0**-at) for at in np.linspace(0.0, rarest, _POINTS).tolist())
+    percentiles = points(measured.n)
     measured_ms = tuple((measured.percentile(q) or 0.0) * MS_PER_US for q in percentiles)
     if hold_us is None or floor is None or not hold_us.size or not floor.n:
         return Curve(percentiles, measured_ms)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from loadtest.clock import NS_PER_MS, NS_PER_S, NS_PER_US, Clock
 from loadtest.collect.alike import Common
 from loadtest.collect.checks import Checks
+from loadtest.collect.delivery_log import DeliveryLog
 from loadtest.collect.entry import Entry
 from loadtest.collect.epochs import EndCause, Epochs
 from loadtest.collect.health import Health
@@ -53,6 +55,7 @@ class CollectorSettings:
         heartbeat_s: time between two presence beats that users promise; 0 for no promise.
         presence_pairs: pairs of observer and target followed in this process at most.
         presence_log: file to log everything to that is seen of presence, or None.
+        delivery_log: file to log every latency to, or None.
         seed: of what is drawn.
     """
 
@@ -67,6 +70,7 @@ class CollectorSettings:
     heartbeat_s: float = 0.0
     presence_pairs: int = MOST_PAIRS
     presence_log: str | None = None
+    delivery_log: str | None = None
     seed: int = 0
 
     @property
@@ -103,6 +107,8 @@ class Collector:
         self.hearing = Hearing(clock, self.window)
         #: told who was not there for an emission
         self.on_away: OnAway = lambda identities, written_ns, event: None
+        log_path = settings.delivery_log
+        self._deliveries = None if log_path is None else DeliveryLog(Path(log_path), self.people, self.epochs)
         self.ledger = Ledger(
             self.people,
             self.epochs,
@@ -114,6 +120,7 @@ class Collector:
             worker=settings.worker,
             on_missing=self.hearing.missed,
             on_away=self._was_away,
+            on_latencies=None if self._deliveries is None else self._deliveries.write,
         )
         self.presence = Presence(
             self.people,
@@ -345,6 +352,12 @@ class Collector:
         self.presence.collect(now_ns, batch, final=final)
         self.batch = Batch()
         return batch
+
+    def close(self) -> None:
+        """Write the logs to their ends, where there are any; after the last batch."""
+        self.presence.close()
+        if self._deliveries is not None:
+            self._deliveries.close()
 
     def _flush_windows(self, now_window: int, batch: Batch, *, final: bool) -> None:
         over = now_window if not final else now_window + 1

@@ -44,6 +44,9 @@ OnMissing = Callable[[NDArray[np.int64], int, int], None]
 OnAway = Callable[[NDArray[np.int64], int, str], None]
 """Told which identities of an audience had no subscription when an emission was written, when that was, its event."""
 
+OnLatencies = Callable[[Entry, NDArray[np.int64], NDArray[np.int64]], None]
+"""Told the latencies of an emission as they are recorded: which epochs', and microseconds from the due time."""
+
 
 class Judge:
     """Draws up entries.
@@ -59,6 +62,8 @@ class Judge:
         worker: name of this process in closing records.
         alone: no other process takes part: what nobody here received, nobody did.
         on_missing: told who missed an emission.
+        on_away: told who was not there for one.
+        on_latencies: told every latency that is recorded.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class Judge:
         alone: bool = True,
         on_missing: OnMissing | None = None,
         on_away: OnAway | None = None,
+        on_latencies: OnLatencies | None = None,
     ) -> None:
         self._people = people
         self._epochs = epochs
@@ -88,6 +94,7 @@ class Judge:
         self._alone = alone
         self._on_missing = on_missing
         self._on_away = on_away
+        self._on_latencies = on_latencies
 
     def window_at(self, mono_ns: int) -> int:
         """The number of the window a monotonic time falls in."""
@@ -287,6 +294,8 @@ class Judge:
         action = entry.action
         assert action is not None
         window = self.window_of(entry)
+        if self._on_latencies is not None:
+            self._on_latencies(entry, epochs, _since_us(entry, arrivals, action.due_ns))
         roles = self._roles_of(epochs)
         for number, role in enumerate(ROLES):
             of_role = arrivals[roles == number]

@@ -47,7 +47,7 @@ from loadtest.clock import NS_PER_S, NS_PER_US, Clock
 from loadtest.collect.announcement import read_announcement, write_announcement
 from loadtest.collect.entry import TICKS_AT_LEAST, Action, Entry, Seen
 from loadtest.collect.epochs import Epochs
-from loadtest.collect.judge import Judge, OnAway, OnMissing
+from loadtest.collect.judge import Judge, OnAway, OnLatencies, OnMissing
 from loadtest.collect.order import Order
 from loadtest.collect.people import ROLES, People
 from loadtest.collect.subjects import MARKED, event_of
@@ -92,6 +92,7 @@ class Ledger:
         unannounced_limit: marks of no known emission that wait for their announcement.
         on_missing: told who missed an emission, see :data:`loadtest.collect.judge.OnMissing`.
         on_away: told who was not there for one, see :data:`loadtest.collect.judge.OnAway`.
+        on_latencies: told every latency that is recorded, see :data:`loadtest.collect.judge.OnLatencies`.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Ledger:
         unannounced_limit: int = 100_000,
         on_missing: OnMissing | None = None,
         on_away: OnAway | None = None,
+        on_latencies: OnLatencies | None = None,
     ) -> None:
         self._people = people
         self._epochs = epochs
@@ -127,6 +129,7 @@ class Ledger:
             alone=workers == 1,
             on_missing=on_missing,
             on_away=on_away,
+            on_latencies=on_latencies,
         )
         self._overdue_limit = overdue_limit
         self._unannounced_limit = unannounced_limit

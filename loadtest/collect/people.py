@@ -81,6 +81,11 @@ class People:
         """What may be a contact's conversations; grows with what becomes known."""
         return OwnConversations(self._held, contact.account_id, contact.contact_id)
 
+    def name(self, number: int) -> str:
+        """What an identity is called in logs: ``agent:7`` or ``contact:11``."""
+        place = number - len(self.agents)
+        return f"agent:{self.agents[number].user_id}" if place < 0 else f"contact:{self.contacts[place].contact_id}"
+
     def agent_number(self, user_id: int) -> int | None:
         """The number of the agent with this user id, or None when it is not simulated here."""
         return self._agent_number.get(user_id)

@@ -440,13 +440,10 @@ class Presence:
             batch.gauges.append(Gauge(at_us, "presence.pairs_all", worker, self.pairs_all))
 
     def _name(self, identity: int) -> str:
-        agents = self._people.agents
         if identity < 0:
             _, role, its_id = self._settings.strangers[-identity - 1]
             return f"{ROLES[role]}:{its_id}"
-        if identity < len(agents):
-            return f"agent:{agents[identity].user_id}"
-        return f"contact:{self._people.contacts[identity - len(agents)].contact_id}"
+        return self._people.name(identity)
 
     def _count(self, metric: str, name: str, role: str, at_ns: int, value: int = 1) -> None:
         if self._holding:

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 import loadtest
 from loadtest.analysis.calibration import Comparison, Curve, Outcome, combined, overall
+from loadtest.drive import judges_delay, judges_presence
 from loadtest.drive.evidence import Evidence
-from loadtest.drive.judges_presence import log_path
 from loadtest.drive.locustfile import write_locustfile
 from loadtest.drive.matrix import Row, Scale, batches
 from loadtest.drive.runner import RunOutcome, run, told_to_end
@@ -188,7 +188,9 @@ def _run(
     def start(row: Row) -> RunOutcome:
         options = row.run_options(scale) | {"truth": _truth_path(folder / row.name)}
         if row.presence:
-            options["presence-log"] = log_path(folder / row.name)
+            options["presence-log"] = judges_presence.log_path(folder / row.name)
+        if row.deliveries:
+            options["delivery-log"] = judges_delay.log_path(folder / row.name)
         return run(
             locustfile,
             folder / row.name,

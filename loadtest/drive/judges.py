@@ -65,14 +65,6 @@ def floor(evidence: Evidence) -> list[Comparison]:
     return [*counts(evidence), *percentiles]
 
 
-def delay(evidence: Evidence) -> list[Comparison]:
-    """Deliveries are held for parts of the run; the parts between them are the floor."""
-    found = []
-    for start, metric in FROM.items():
-        found += calibration.delays(evidence.held_apart("delay", metric=metric), f"from {start}")
-    return [*found, *whole(evidence)]
-
-
 def delivery_stall(evidence: Evidence) -> list[Comparison]:
     """A stall of deliveries shows alike from due and from send; windows apart from it are the floor."""
     times = evidence.stall("stall")
@@ -181,12 +173,6 @@ def disconnects(evidence: Evidence) -> list[Comparison]:
 def floor_curve(evidence: Evidence) -> Curve:
     """Latency without any fault."""
     return calibration.curve(evidence.latency())
-
-
-def delay_curve(evidence: Evidence) -> Curve:
-    """Latency of what was held."""
-    apart = evidence.held_apart("delay", metric=FROM["send"])
-    return calibration.curve(apart.measured, apart.holds_us, apart.floor)
 
 
 def stall_curve(evidence: Evidence) -> Curve:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from loadtest.drive import judges
+from loadtest.drive import judges, judges_delay
 from loadtest.drive.judges import Drawn, Judge
 from loadtest.drive.matrix_presence import PRESENCE
 from loadtest.errors import UsageError
@@ -27,9 +27,15 @@ AT_ONCE = 3
 _QUIET: Mapping[str, object] = {"emit-rate": 10.0}
 
 _NARROW: dict[str, Any] = {
-    "agents": 4, "contacts": 5, "members": 4, "options": {"emit-rate": 60.0, "window": 0.5}, "per_message": 0.0
-}  # fmt: skip
-"""Delays are told from single deliveries, so few arrive at the same moment."""
+    "agents": 4,
+    "contacts": 20,
+    "members": 1,
+    "options": {"accounts": 4, "emit-rate": 60.0, "window": 0.5, "kernel-stamps": 1},
+    "per_message": 0.0,
+    "deliveries": True,
+}
+"""Delays are told from single deliveries: a message has two, one for an agent and one for a contact, and many sockets
+share them, so that few are read together and the kernel's stamp is that of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ class Row:
         judge: compares.
         curve: gives the latency's distribution to draw, where the row is about latency.
         presence: presence is logged, to be replayed.
+        deliveries: each delivery is logged, to be paired with what the server did to it.
         beside: it loads the machine so little that it may run beside others of its kind.
         agents: simulated, all of them members of an inbox unless there are more than ``members``.
         contacts: simulated.
@@ -90,6 +97,7 @@ class Row:
     more_s: float = 0.0
     curve: Drawn | None = None
     presence: bool = False
+    deliveries: bool = False
     beside: bool = False
 
     def hold_s(self, scale: Scale) -> float:
@@ -135,37 +143,36 @@ def _always(text: str) -> Callable[[Scale], str]:
     return lambda scale: text
 
 
-def _blocks(term: str) -> Callable[[Scale], str]:
-    """A fault of deliveries for a quarter of the hold, twice, with as much time without it before, between and after.
+def _in_turns(law: str) -> Callable[[Scale], str]:
+    """A delay for agents in the first half of the hold and for contacts in the second.
 
-    What the machine does meanwhile falls on both alike.
+    A message's copy for the other role is not held, and says what that very message would have taken without a fault.
     """
 
     def faults(scale: Scale) -> str:
-        part_s = scale.hold_s / 5
-        spans = ((2 + part * part_s, 2 + (part + 1) * part_s) for part in (1, 3))
-        return ",".join(f"{term}@{begin:.1f}s..{end:.1f}s" for begin, end in spans)
+        turn_s = scale.hold_s / 2
+        return f"delay[agent]={law}@2s..{2 + turn_s:.1f}s,delay[contact]={law}@{2 + turn_s:.1f}s"
 
     return faults
 
 
 MATRIX: tuple[Row, ...] = (
     Row("floor", "no fault: the instrument's own floor", _always(""), judges.floor, curve=judges.floor_curve),
-    Row("delay", "constant delay", _blocks("delay=100ms"), judges.delay, curve=judges.delay_curve, **_NARROW),
+    Row("delay", "constant delay", _in_turns("100ms"), judges_delay.delay, curve=judges_delay.delay_curve, **_NARROW),
     Row(
         "delay-normal",
         "normal delay",
-        _blocks("delay=normal(100ms,20ms)"),
-        judges.delay,
-        curve=judges.delay_curve,
+        _in_turns("normal(100ms,20ms)"),
+        judges_delay.delay,
+        curve=judges_delay.delay_curve,
         **_NARROW,
     ),
     Row(
         "delay-heavy",
         "heavy-tailed delay",
-        _blocks("delay=pareto(10ms,1.5,1s)"),
-        judges.delay,
-        curve=judges.delay_curve,
+        _in_turns("pareto(10ms,1.5,1s)"),
+        judges_delay.delay,
+        curve=judges_delay.delay_curve,
         **_NARROW,
     ),
     Row("loss", "loss", _always(f"loss=2%{SETTLED}"), judges.counts),

@@ -261,6 +261,7 @@ def fleet_settings(
         presence_oracle_s=options.presence_oracle,
         presence_pairs=options.presence_pairs,
         presence_log=str(Path(options.presence_log).absolute()) if options.presence_log else "",
+        delivery_log=str(Path(options.delivery_log).absolute()) if options.delivery_log else "",
         rest_timeout_s=options.rest_timeout,
         kernel_stamps=options.kernel_stamps,
         rest_connections=options.rest_pool or pool_size(options.emit_rate, options.rest_timeout),

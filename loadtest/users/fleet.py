@@ -101,6 +101,7 @@ class Fleet:
                 heartbeat_s=settings.heartbeat_s,
                 presence_pairs=settings.presence_pairs,
                 presence_log=f"{settings.presence_log}.{worker}" if settings.presence_log else None,
+                delivery_log=f"{settings.delivery_log}.{worker}" if settings.delivery_log else None,
                 seed=settings.seed,
             ),
             () if ensemble is None else ensemble.strangers,
@@ -226,7 +227,7 @@ class Fleet:
         self.chat.abandon()
         self.refetcher.close()
         self.tick(final=True)
-        self.collector.presence.close()
+        self.collector.close()
         self.collector.health.unwatch_gc()
         gc.set_threshold(*self._gc_threshold)
         self.poller.close()

@@ -401,6 +401,13 @@ def add_options(parser: Any) -> None:
         metavar="FILE",
         ui=False,
     )
+    add(
+        "--delivery-log",
+        "Log every latency with its message and receiver, each process in a file of its own (FILE.local, FILE.WORKER)",
+        type=_new_file,
+        metavar="FILE",
+        ui=False,
+    )
     add("--push-presence", "The server tells of presence unasked (embedded server)", action="store_true", ui=False)
     add(
         "--whole-seconds",

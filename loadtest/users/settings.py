@@ -52,6 +52,7 @@ class FleetSettings:
         presence_oracle_s: mean time between two questions to REST who is online; 0 for none.
         presence_pairs: pairs of observer and target followed in a process at most.
         presence_log: file to log everything to that is seen of presence, each process with its name behind it; or "".
+        delivery_log: file to log every latency to, each process with its name behind it; or "".
         rest_connections: size of the REST connection pool of a process.
         rest_timeout_s: bound on one REST call.
         confirm_timeout_s: silence after a subscribe that counts as unconfirmed.
@@ -97,6 +98,7 @@ class FleetSettings:
     presence_oracle_s: float = 0.0
     presence_pairs: int = 1_000_000
     presence_log: str = ""
+    delivery_log: str = ""
     rest_connections: int = 64
     rest_timeout_s: float = 10.0
     confirm_timeout_s: float = 10.0

@@ -36,7 +36,7 @@ COUNTED = {
 }
 """Row -> the figures that must not be zero in it."""
 
-OTHERS = ("rest-stall", "deaf")
+OTHERS = ("rest-stall", "deaf", "delay")
 SCHEMA = json.loads((Path(loadtest.report.__file__).parent / "calibration.schema.json").read_text(encoding="utf-8"))
 
 
@@ -91,6 +91,14 @@ def test_a_dead_pub_sub_side_is_noticed(calibrated: Any) -> None:
 
     assert found["found after"].recovered is not None
     assert found["pings"].recovered
+
+
+def test_delays_are_paired_delivery_by_delivery(calibrated: Any) -> None:
+    """Copies were held, and what was logged is what was reported; the latencies are for the whole matrix to judge."""
+    found = figures(row_of(calibrated, "delay"))
+
+    assert found["reported other than logged"].ok
+    assert found["held"].recovered
 
 
 def test_the_json_keeps_its_schema(calibrated: Any) -> None:

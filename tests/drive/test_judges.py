@@ -67,7 +67,7 @@ def test_the_floor_is_shown_to_p999(tmp_path):
     assert 2.5 == pytest.approx(shown["p50 from send"], rel=0.002)
 
 
-def delayed(tmp_path, error_us, kind="delay", hold_us=100_000):
+def held_up(error_us=0, hold_us=5_000_000):
     """A run with a window of 400 deliveries held for so long, one without, and an instrument that is off by so much."""
     floor = np.random.default_rng(5).lognormal(7, 0.3, 400).astype(np.int64)
     batch, lines = Batch(), []
@@ -78,23 +78,10 @@ def delayed(tmp_path, error_us, kind="delay", hold_us=100_000):
         for metric in ("fanout", "fanout_sent"):
             off_us = error_us if held else 0
             batch.hist(WINDOW + window, metric, MESSAGE, "agent").record_many(floor + held + off_us)
-        lines += [line(kind, mark, held_us=held) for _ in floor if held]
+        lines += [line("stall", mark, held_us=held) for _ in floor if held]
+    for state, second in (("begin", 2.0), ("end", 7.0)):
+        lines.append(line("window", fault="stall", state=state, t=START_S + second))
     return batch, lines
-
-
-def test_a_delay_is_held_against_the_floor_of_the_same_run(tmp_path):
-    """100 ms come back as 100 ms, from due and from send."""
-    found = judges.delay(evidence(tmp_path, *delayed(tmp_path, 0)))
-
-    assert not wrong(found)
-    assert [100.0] * 4 == pytest.approx([one.recovered for one in found[:4]], abs=0.3)
-
-
-def test_an_instrument_that_is_two_milliseconds_off_is_found_out(tmp_path):
-    """The tolerance is 1 ms or 1 %."""
-    found = judges.delay(evidence(tmp_path, *delayed(tmp_path, 2_000)))
-
-    assert ["p50 from due", "p99 from due", "p50 from send", "p99 from send"] == wrong(found)
 
 
 def test_a_stall_of_deliveries_must_have_happened(tmp_path):
@@ -104,15 +91,19 @@ def test_a_stall_of_deliveries_must_have_happened(tmp_path):
 
 def test_a_stall_of_deliveries_shows_from_due_and_from_send(tmp_path):
     """Both percentiles, from both times, and alike."""
-    batch, lines = delayed(tmp_path, 0, "stall", 5_000_000)
-    for state, second in (("begin", 2.0), ("end", 7.0)):
-        lines.append(line("window", fault="stall", state=state, t=START_S + second))
-
+    batch, lines = held_up()
     found = judges.delivery_stall(evidence(tmp_path, batch, lines))
 
     assert not wrong(found)
     assert "from send as from due, p99" in [one.what for one in found]
     assert judges.stall_curve(evidence(tmp_path / "again", batch, lines)).expected_ms
+
+
+def test_a_stall_that_is_recovered_too_long_is_found_out(tmp_path):
+    """The tolerance is 1 %, of 5 s."""
+    found = judges.delivery_stall(evidence(tmp_path, *held_up(error_us=80_000)))
+
+    assert ["p50 from due", "p99 from due", "p50 from send", "p99 from send"] == wrong(found)
 
 
 def stalled(tmp_path, waits_s):

@@ -192,18 +192,18 @@ class Lanes:
 
     def _hand_over(self, frame: Frame) -> None:
         subscription = frame.subscription
+        kind = frame.extra or frame.held_by
+        now_ns = self._clock.now_ns() if kind else 0  # before: the reader that a send wakes may take this CPU away
         if subscription.has_left or not subscription.send(frame.broadcast.suffix):
             return
         self._handed()
-        kind = frame.extra or frame.held_by
         if kind:
-            self._tell(frame, kind)
+            self._tell(frame, kind, now_ns)
         if self._aside and frame.emission.event != PRESENCE:
             self._overtake(frame)
 
-    def _tell(self, frame: Frame, kind: str) -> None:
+    def _tell(self, frame: Frame, kind: str, now_ns: int) -> None:
         if self._truth.is_kept:
-            now_ns = self._clock.now_ns()
             self._truth.add(frame.line(kind, now_ns, self._clock.wall_ns(now_ns)))
 
     # -- aside -------------------------------------------------------------------------------------------------------
@@ -237,10 +237,10 @@ class Lanes:
             del self._aside[outlet]
         for frame in aside.frames:
             subscription = frame.subscription
+            now_ns = self._clock.now_ns()
             if subscription.has_left or not subscription.send(frame.broadcast.suffix):
                 continue
             self._handed()
-            now_ns = self._clock.now_ns()
             kind = frame.extra or ("reorder" if aside.overtaken_by else "delay")
             entry = frame.line(kind, now_ns, self._clock.wall_ns(now_ns))
             if not frame.extra:

@@ -133,6 +133,39 @@ def test_who_left_gets_nothing_any_more() -> None:
     assert (1, []) == asyncio.run(run())
 
 
+class Stamping(Tape):
+    """An outlet that keeps when it was written to."""
+
+    def __init__(self, clock: SystemClock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.written_ns = 0
+
+    def write(self, frame: bytes) -> bool:
+        self.written_ns = self._clock.now_ns()
+        return super().write(frame)
+
+
+def test_the_truth_does_not_count_what_a_send_takes(tmp_path: Path) -> None:
+    """A frame is held until it is handed to its socket, however long the server is kept from going on after that."""
+
+    async def run() -> int:
+        stage = Stage(tmp_path / "t")
+        outlet = Stamping(stage.clock)
+        stage.to["a"] = Subscription("a", MEMBER, 1, outlet)
+        frame = stage.frame("a", 0)
+        frame.held_by = "delay"
+        stage.lanes.put(frame, frame.at_ns + NS_PER_MS)
+        await stage.all_out(1)
+        stage.truth.close(0)
+        return outlet.written_ns - frame.at_ns
+
+    until_written_ns = asyncio.run(run())
+    (line,) = read_truth(tmp_path / "t").lines
+
+    assert NS_PER_MS <= line.held_us * 1000 <= until_written_ns
+
+
 def overtaking(tmp_path: Path, *, due_after_ms: float | None) -> tuple[list[int], tuple[TruthLine, ...]]:
     """Put 0 aside, let 1 follow at once and 2 with a due time so long after 0's."""
 
