@@ -166,6 +166,7 @@ _UNPAIRED = (
     "the builds, and about one comparison in eight of a build with itself is wrong on a shared machine. Use `ab`."
 )
 _NEVER = "not measured in any run"
+_NONE = "no pair of valid runs is left"
 _FEW = "too few emissions for this percentile: longer runs, or a higher rate"
 _MOST_LEFT_OUT = 0.25
 _MOST_NAMED = 3
@@ -270,6 +271,8 @@ def _compared(
         )
 
     if all(x is None for x in (*a, *b)):
+        if not a and not b:
+            return row(None, "INCONCLUSIVE", _NONE)
         return row(None, "INCONCLUSIVE", _FEW if metric.name.startswith("fanout.") else _NEVER)
     infinite = [sum(1 for x in arm if x is not None and math.isinf(x[0])) for arm in (a, b)]
     if infinite[1] > infinite[0]:

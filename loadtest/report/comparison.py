@@ -36,7 +36,8 @@ def terminal(content: Content) -> str:
     for warning in content["warnings"]:
         lines += _wrapped("note: ".rjust(13), plain(warning))
     primaries, others = _split(content)
-    lines += ["", *_grid([_titles(content), *(_cells(row) for row in primaries)])]
+    if primaries:
+        lines += ["", *_grid([_titles(content), *(_cells(row) for row in primaries)])]
     shown = [row for row in others if _is_notable(row)][:_MOST_SHOWN]
     if shown:
         lines += ["", "worse or better beyond their noise, and never deciding:"]
@@ -85,8 +86,9 @@ def _markdown(content: Content) -> Iterator[str]:
     if content["reasons"]:
         yield ""
     yield escaped(_how(content))
-    yield ""
-    yield from _table(_titles(content), primaries)
+    if primaries:
+        yield ""
+        yield from _table(_titles(content), primaries)
     if content["warnings"]:
         yield ""
         yield "**Worth knowing**"
@@ -131,6 +133,8 @@ def _titles(content: Content) -> list[str]:
 
 def _split(content: Content) -> tuple[list[Row], list[Row]]:
     rows = content["rows"]
+    if not any(row["baseline"] or row["candidate"] for row in rows):  # no run is left to have values
+        return [], []
     others = sorted((row for row in rows if not row["primary"]), key=lambda row: -abs(row["change"] or 0.0))
     return [row for row in rows if row["primary"]], others
 
@@ -176,7 +180,8 @@ def _interval(row: Row) -> str:
 
 
 def _margin(row: Row) -> str:
-    return f"{100 * row['margin']:.3g}" + ("%" if row["kind"] == "ratio" else " points")
+    margin = f"{100 * row['margin']:.3g}"
+    return margin + ("%" if row["kind"] == "ratio" else " point" if margin == "1" else " points")
 
 
 def _p(value: float) -> str:
