@@ -24,8 +24,12 @@ Row = Mapping[str, Any]
 Content = Mapping[str, Any]
 
 
-def terminal(content: Content) -> str:
+def terminal(content: Content, *, written: bool = True) -> str:
     """The verdict and the metrics that decide; of the others those that changed most.
+
+    Args:
+        content: the comparison.
+        written: whether compare.md is written, where the rest can be read.
 
     Returns:
         Lines joined by newlines, without one at the end.
@@ -43,7 +47,8 @@ def terminal(content: Content) -> str:
         lines += ["", "worse or better beyond their noise, and never deciding:"]
         lines += _grid([_cells(row) for row in shown])
     if len(others) > len(shown):
-        lines += ["", f"{many(len(others) - len(shown), 'further metric')} decided nothing: see compare.md."]
+        where = "see compare.md" if written else "--out DIR writes a compare.md that has them"
+        lines += ["", f"{many(len(others) - len(shown), 'further metric')} decided nothing: {where}."]
     return "\n".join(lines)
 
 
