@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,10 +146,11 @@ class Pool:
         return np.bincount(self._positions, samples, self._windows).astype(np.float64)
 
     @cached_property
-    def _samples_before(self) -> NDArray[np.int64]:
+    def _samples_before(self) -> NDArray[np.signedinteger[Any]]:
         """Samples in all entries before each, shape (entries + 1,)."""
-        before = np.zeros(self._count.size + 1, dtype=np.int64)
-        np.cumsum(self._count, out=before[1:])
+        dtype = np.int32 if self.n <= np.iinfo(np.int32).max else np.int64  # a week's has millions of entries
+        before: NDArray[np.signedinteger[Any]] = np.zeros(self._count.size + 1, dtype=dtype)
+        np.cumsum(self._count, dtype=dtype, out=before[1:])
         return before
 
     def _ends_of(self, bucket: int) -> NDArray[np.int64]:
