@@ -15,6 +15,7 @@ Whoever means to look twice says so before the first look; each look then decide
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -166,6 +167,7 @@ _UNPAIRED = (
     "the builds, and about one comparison in eight of a build with itself is wrong on a shared machine. Use `ab`."
 )
 _NEVER = "not measured in any run"
+_NONE = "no pair of valid runs is left"
 _FEW = "too few emissions for this percentile: longer runs, or a higher rate"
 _MOST_LEFT_OUT = 0.25
 _MOST_NAMED = 3
@@ -182,7 +184,7 @@ def _doubts(
     """Why nothing is decided, a sentence each; an arm is the runs that are left and all of its runs."""
     if not primaries or not all(left for left, _ in arms):
         return ["No pair of valid runs is left to compare."]
-    found = [_sentence(row) for row in open_rows]
+    found = [*_open(open_rows)]
     left, whole = min(((len(left), len(whole)) for left, whole in arms), key=lambda arm: arm[0] / arm[1])
     if whole - left > _MOST_LEFT_OUT * whole:
         found.append(f"{whole - left} of {whole} are left out: what remains is a selection, and cannot PASS.")
@@ -270,6 +272,8 @@ def _compared(
         )
 
     if all(x is None for x in (*a, *b)):
+        if not a and not b:
+            return row(None, "INCONCLUSIVE", _NONE)
         return row(None, "INCONCLUSIVE", _FEW if metric.name.startswith("fanout.") else _NEVER)
     infinite = [sum(1 for x in arm if x is not None and math.isinf(x[0])) for arm in (a, b)]
     if infinite[1] > infinite[0]:
@@ -349,13 +353,28 @@ def _adjusted(rows: list[Row], alpha: float) -> list[Row]:
     return found
 
 
+def _open(rows: Sequence[Row]) -> Iterator[str]:
+    """Why metrics decide nothing: what holds for several of them is said once."""
+    by_why: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_why[row.why if row.interval is None else row.name].append(row)
+    for why, alike in by_why.items():
+        if len(alike) == 1:
+            yield _sentence(alike[0])
+        else:
+            yield f"{why[:1].upper()}{why[1:]}: {', '.join(row.name for row in alike)}."
+
+
 def _sentence(row: Row) -> str:
     if row.interval is None:
         return f"{row.name}: {row.why}."
     scale, unit = 100, "%" if row.kind == "ratio" else " points"
     low, high = (f"{scale * x:+.3g}" for x in row.interval)
     change = f"{scale * (row.change or 0.0):+.3g}{unit} ({low} to {high})"
-    told = f"{row.name}: {change} against a margin of {scale * row.margin:g}{unit}"
+    margin = f"{scale * row.margin:g}"
+    told = (
+        f"{row.name}: {change} against a margin of {margin}{' point' if (margin, unit) == ('1', ' points') else unit}"
+    )
     more = f"; {row.more_pairs} more pairs for 80 % power" if row.more_pairs else ""
     return told + (f": {row.why}{more}." if row.result == "INCONCLUSIVE" else ".")
 

@@ -99,7 +99,8 @@ def per_connection(level: Level, connections: tuple[Floats, Floats], line: Timel
             None,
             None,
             round(most),
-            f"The ramp shows {steps.size} numbers of connections, too few to tell: ramp slower.",
+            f"The ramp shows {steps.size} number{'' if steps.size == 1 else 's'} of connections, too few to tell: "
+            "ramp slower.",
         )
     x = np.array([np.mean(there[step == one]) for one in steps])
     y = np.array([np.median(values[step == one]) for one in steps])

@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.analysis.bootstrap import MIN_WINDOWS, margin, required_n
 from loadtest.analysis.model import Estimate, Interval
+from loadtest.metrics import bulk
 from loadtest.metrics.histogram import Histogram
 
 MS_PER_US = 1e-3
@@ -43,19 +45,17 @@ class Pool:
         windows: int,
         lost: NDArray[np.float64] | None = None,
     ) -> None:
-        parts = [hist.parts() for hist in hists]
-        filled = [part for part in parts if part.index.size]
+        gathered = bulk.gather(hists)
         self._windows = windows
         self._lost = np.zeros(windows) if lost is None else lost
-        self._overflow = np.bincount(positions, [part.overflow for part in parts], windows) if parts else self._lost * 0
-        self._bucket = np.concatenate([part.index for part in filled]) if filled else np.zeros(0, np.uint16)
-        self._count = np.concatenate([part.count for part in filled]) if filled else np.zeros(0, np.int64)
-        sizes = np.array([part.index.size for part in parts], dtype=np.int64)
-        self._position = positions[sizes > 0]
-        self._begin = np.cumsum(sizes[sizes > 0]) - sizes[sizes > 0]
+        self._overflow = np.bincount(positions, gathered.overflow, windows) if hists else self._lost * 0
+        self._bucket, self._count = gathered.index, gathered.count
+        self._positions = positions
+        self._end = np.cumsum(gathered.size)
+        self._begin = self._end - gathered.size
         self._sizes_by_bucket: dict[int, NDArray[np.float64]] = {}
-        self.n = int(self._count.sum())
-        self.max_us = max((part.max_us for part in filled), default=None)
+        self.n = int(self._count.sum(dtype=np.int64))
+        self.max_us = gathered.max_us
 
     def percentile(self, q: float) -> Estimate:
         """A percentile of what came, in microseconds.
@@ -89,7 +89,7 @@ class Pool:
     def merged(self) -> Histogram:
         """The sum of the histograms; its percentiles are exact, its own minimum and maximum those of buckets."""
         buckets = np.flatnonzero(self._pooled)
-        merged = Histogram.from_sparse(buckets, self._pooled[buckets])  # type: ignore[arg-type]
+        merged = Histogram.from_sparse(buckets, self._pooled[buckets])
         merged.overflow = int(self._overflow.sum())
         return merged
 
@@ -130,25 +130,42 @@ class Pool:
     def _sizes_to(self, bucket: int) -> NDArray[np.float64]:
         """Samples per window up to and including a bucket."""
         if bucket not in self._sizes_by_bucket:
-            sizes = self._by_window(np.where(self._bucket <= bucket, self._count, 0))
-            self._sizes_by_bucket[bucket] = sizes
+            self._sizes_by_bucket[bucket] = self._by_window(self._ends_of(bucket))
         return self._sizes_by_bucket[bucket]
 
     @cached_property
     def _sizes(self) -> NDArray[np.float64]:
         """Samples that came, per window."""
-        return self._by_window(self._count)
+        return self._by_window(self._end)
 
-    def _by_window(self, count: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Counts, one an entry, as sums per window."""
-        if not count.size:
+    def _by_window(self, end: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Samples per window, those of each histogram's entries before ``end``."""
+        if not self._positions.size:
             return np.zeros(self._windows)
-        return np.bincount(self._position, np.add.reduceat(count, self._begin), self._windows).astype(np.float64)
+        samples = self._samples_before[end] - self._samples_before[self._begin]
+        return np.bincount(self._positions, samples, self._windows).astype(np.float64)
+
+    @cached_property
+    def _samples_before(self) -> NDArray[np.signedinteger[Any]]:
+        """Samples in all entries before each, shape (entries + 1,)."""
+        dtype = np.int32 if self.n <= np.iinfo(np.int32).max else np.int64  # a week's has millions of entries
+        before: NDArray[np.signedinteger[Any]] = np.zeros(self._count.size + 1, dtype=dtype)
+        np.cumsum(self._count, dtype=dtype, out=before[1:])
+        return before
+
+    def _ends_of(self, bucket: int) -> NDArray[np.int64]:
+        """For each histogram its first entry beyond a bucket, found in all of them at once by halving."""
+        low, high = self._begin, self._end
+        while (open_ := low < high).any():
+            middle = (low + high) >> 1
+            within = open_ & (self._bucket[np.minimum(middle, self._bucket.size - 1)] <= bucket)
+            low, high = np.where(within, middle + 1, low), np.where(open_ & ~within, middle, high)
+        return low
 
     @cached_property
     def _pooled(self) -> NDArray[np.int64]:
         """Samples in each bucket over all windows, shape (buckets,)."""
-        return np.bincount(self._bucket, self._count).astype(np.int64)
+        return bulk.add_up(self._bucket, self._count)
 
 
 _BULK = (0.5, 0.9)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import compress, pairwise
 from typing import Any
 
 import numpy as np
@@ -22,18 +23,40 @@ Floats = NDArray[np.float64]
 
 @dataclass(slots=True)
 class _Rows:
-    windows: list[int] = field(default_factory=list)
-    items: list[Any] = field(default_factory=list)
+    windows: NDArray[np.int64]
+    items: list[Any]
+
+
+def key_stretches(frame: pd.DataFrame) -> Iterator[tuple[Key, slice]]:
+    """Where neighbouring rows have the same key; one of the store's frames has one stretch a key.
+
+    Args:
+        frame: with columns metric, name and role.
+
+    Yields:
+        The key (metric, name, role), and its rows' places.
+    """
+    columns = [frame[name].to_numpy(object) for name in ("metric", "name", "role")]
+    changed = np.zeros(max(len(frame) - 1, 0), dtype=bool)
+    for column in columns:
+        changed |= column[1:] != column[:-1]
+    edges = [0, *(np.flatnonzero(changed) + 1).tolist(), len(frame)] if len(frame) else []
+    for begin, end in pairwise(edges):
+        metric, name, role = (column[begin] for column in columns)
+        yield (metric, name, role), slice(begin, end)
 
 
 def _grouped(frame: pd.DataFrame, column: str) -> dict[Key, _Rows]:
-    groups: dict[Key, _Rows] = defaultdict(_Rows)
-    columns = (frame[name].tolist() for name in ("metric", "name", "role", "window", column))
-    for metric, name, role, window, item in zip(*columns, strict=True):
-        rows = groups[metric, name, role]
-        rows.windows.append(window)
-        rows.items.append(item)
-    return dict(groups)
+    windows, items = frame["window"].to_numpy(np.int64), frame[column].tolist()
+    stretches: dict[Key, list[slice]] = defaultdict(list)
+    for key, stretch in key_stretches(frame):
+        stretches[key].append(stretch)
+    return {
+        key: _Rows(
+            np.concatenate([windows[stretch] for stretch in found]), [x for stretch in found for x in items[stretch]]
+        )
+        for key, found in stretches.items()
+    }
 
 
 class Series:
@@ -46,8 +69,7 @@ class Series:
     def __init__(self, data: RunData) -> None:
         self._hists = _grouped(data.hists, "hist")
         self._counts = {
-            key: (np.array(rows.windows, np.int64), np.array(rows.items, float))
-            for key, rows in _grouped(data.counts, "value").items()
+            key: (rows.windows, np.array(rows.items, float)) for key, rows in _grouped(data.counts, "value").items()
         }
 
     def hist_keys(self, metric: str) -> list[tuple[str, str]]:
@@ -76,28 +98,23 @@ class Series:
             role: one role, or None for all.
             lost: samples per window that never came, shape as ``windows``.
         """
-        positions: list[int] = []
+        positions: list[NDArray[np.int64]] = []
         hists: list[Histogram] = []
-        place = {window: position for position, window in enumerate(windows.tolist())}
         for (found, its_name, its_role), rows in self._hists.items():
             if found != metric or name not in (None, its_name) or role not in (None, its_role):
                 continue
-            for window, hist in zip(rows.windows, rows.items, strict=True):
-                position = place.get(window)
-                if position is not None:
-                    positions.append(position)
-                    hists.append(hist)
-        return Pool(np.array(positions, np.int64), hists, windows.size, lost)
+            inside = np.isin(rows.windows, windows)
+            positions.append(np.searchsorted(windows, rows.windows[inside]))
+            hists += compress(rows.items, inside.tolist())
+        return Pool(np.concatenate(positions) if hists else np.zeros(0, np.int64), hists, windows.size, lost)
 
     def out_of_range(self, windows: Windows) -> tuple[int, int]:
         """Samples that fell outside the histograms' range over a set of windows, and all samples."""
-        wanted = set(windows.tolist())
         outside = inside = 0
         for rows in self._hists.values():
-            for window, hist in zip(rows.windows, rows.items, strict=True):
-                if window in wanted:
-                    outside += hist.overflow + hist.underflow
-                    inside += hist.n
+            for hist in compress(rows.items, np.isin(rows.windows, windows).tolist()):
+                outside += hist.overflow + hist.underflow
+                inside += hist.n
         return outside, inside + outside
 
     def per_window(self, metric: str, windows: Windows, *, name: str | None = None, role: str | None = None) -> Floats:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from loadtest.analysis.budget import Allowance, Budget
@@ -57,6 +58,11 @@ class Drift:
     reaches_interval: Interval | None = None
     note: str = ""
     level: Level | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether there is anything to say of it: a growth, or a judgement."""
+        return self.result is not None or self.growth.per_hour is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +142,18 @@ def judge(data: RunData, budget: Budget | None = None, joined: int = 1) -> Soak:
         for level in levels.matching(path)
     ]
     stays = judging.stays(memories)
+    costs = tuple(per_connection(level, levels.connections, line) for level in memories if level.path[-1] == _MEMORY)
     result = _worst([*(one.result for one in drifts), *(one.result for one in stays)])
     return Soak(
         result=result,
         drifts=tuple(drifts),
-        per_connection=tuple(
-            per_connection(level, levels.connections, line) for level in memories if level.path[-1] == _MEMORY
-        ),
+        per_connection=costs,
         stays=tuple(stays),
         hold_h=line.hold_s / _S_PER_H,
         warm_up_h=warm_up_s / _S_PER_H if begin is not None and end is not None else 0.0,
         period_h=None if budget.period_s is None else budget.period_s / _S_PER_H,
         reasons=tuple(_reasons(drifts, stays)),
-        warnings=tuple(_warnings(data, line, levels)),
+        warnings=(*_warnings(data, line, levels), *_untold(drifts, costs)),
         line=line,
     )
 
@@ -322,6 +327,15 @@ def _warnings(data: RunData, line: Timeline, levels: Levels) -> list[str]:
     if failed:
         found.append(f"A source that was watched failed {len(failed)} times, first: {failed[0]}.")
     return found
+
+
+def _untold(drifts: Sequence[Drift], costs: Sequence[PerConnection]) -> Iterator[str]:
+    """Why levels that were read have no growth, and memory no cost of a connection: once, not level by level."""
+    for note, silent in groupby((one for one in drifts if not one.is_told), key=lambda one: one.growth.note):
+        names = [".".join(one.path) for one in silent]
+        yield f"No growth can be told of {', '.join(names)}: {note[:1].lower()}{note[1:]}"
+    for note in dict.fromkeys(one.note for one in costs if one.each is None):
+        yield f"What a connection costs cannot be told: {note[:1].lower()}{note[1:]}"
 
 
 def hours(value: float) -> str:

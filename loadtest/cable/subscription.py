@@ -6,8 +6,9 @@ and 7.2. Knows no connection and no JSON: inputs in, events out. :data:`TRANSITI
 1.  A subscribe command waits for an answer until its deadline; repeating it meanwhile moves no deadline.
 2.  Silence until the deadline is *unconfirmed*: how upstream treats a bad token. It is not a rejection, and a confirm
     that still comes is taken, as late. Subscribing again begins a new wait.
-3.  The server's last word counts: a reject after a confirm ends the subscription, a confirm after a reject begins it;
-    both are faults.
+3.  A reject ends the subscription, also after a confirm, and that is a fault. It is the server's last word: published
+    clients forget what was rejected (``reject`` in their ``subscriptions.js``), so a confirm that still comes finds
+    nobody, and is a fault. Only subscribing again begins a new wait.
 4.  One answer is owed for each subscribe command. An owed answer is never a fault, one beyond that is.
     (Rails ignores a repeated subscribe, other servers confirm it again.)
 5.  Unsubscribing ends it at once; the server answers nothing. Answers owed and messages in flight may still come.
@@ -85,7 +86,7 @@ TRANSITIONS: dict[tuple[SubscriptionState, SubscriptionInput], SubscriptionStep]
     (_S.CONFIRMED, _I.DEADLINE): _Step(_S.CONFIRMED, told=False),
     (_S.REJECTED, _I.SUBSCRIBE): _Step(_S.PENDING),
     (_S.REJECTED, _I.UNSUBSCRIBE): _Step(_S.ENDED),
-    (_S.REJECTED, _I.CONFIRM): _Step(_S.CONFIRMED, "confirm_after_reject"),
+    (_S.REJECTED, _I.CONFIRM): _Step(_S.REJECTED, "confirm_after_reject", told=False),
     (_S.REJECTED, _I.REJECT): _Step(_S.REJECTED, "duplicate_reject", told=False),
     (_S.REJECTED, _I.MESSAGE): _Step(_S.REJECTED),
     (_S.REJECTED, _I.DEADLINE): _Step(_S.REJECTED, told=False),

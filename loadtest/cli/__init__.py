@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from loadtest import __version__
 from loadtest.cli import (
@@ -35,6 +35,21 @@ from loadtest.errors import LoadtestError, UsageError
 
 EXIT_USAGE = 2
 EXIT_INVALID = 4
+INTERNAL = ("judge-step",)
+"""Verbs that a run starts for itself."""
+
+
+class _Shown:
+    """The verbs as a wrong one is answered: what runs start for themselves is taken, and not offered."""
+
+    def __init__(self, verbs: Mapping[str, object]) -> None:
+        self._verbs = verbs
+
+    def __contains__(self, verb: object) -> bool:
+        return verb in self._verbs
+
+    def __iter__(self) -> Iterator[str]:
+        return (verb for verb in self._verbs if verb not in INTERNAL)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -68,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
         judge_step,
     ):
         verb.add_parser(verbs)
+    verbs.choices = _Shown(verbs.choices)  # type: ignore[assignment]  # any container will do
     return parser
 
 

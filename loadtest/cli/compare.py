@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     from loadtest.report.gate import judge, write
 
     content = judge(options.baseline, options.candidate, gate_of(options, unpaired=options.unpaired))
-    print(comparison.terminal(content))
+    print(comparison.terminal(content, written=options.out is not None))
     if options.out is not None:
         files = write(content, options.out)
         print("\n" + ", ".join(map(str, files)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,14 @@ def run(options: argparse.Namespace) -> int:
             f"cannot be written ({error.strerror})", where=str(folder), remedy="Choose a folder you may write to"
         ) from error
     print(f"Wrote {', '.join(FILES.values())} into {folder}.")
+    if folder.resolve() != Path.cwd():
+        print("Go there first:")
+        print(f"    cd {shlex.quote(str(folder))}")
     print("A first run, on the embedded server:")
-    print(f"    cd {folder} && locust -f agents.py --headless")
+    print("    locust -f agents.py --headless")
     print("On your installation, after filling in target.toml:")
-    print(f"    cd {folder} && loadtest probe --target target.toml")
-    print(f"    cd {folder} && locust -f agents.py --headless --target target.toml --slo slo.toml")
+    print("    loadtest probe --target target.toml")
+    print("    locust -f agents.py --headless --target target.toml --slo slo.toml")
     print("A gate for your pipeline:")
     print("    copy github-actions.yml into .github/workflows/, or gitlab-ci.yml to .gitlab-ci.yml")
     return 0

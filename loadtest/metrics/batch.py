@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from loadtest.metrics import bulk
 from loadtest.metrics.histogram import Histogram
 
 Key = tuple[int, str, str, str]
@@ -230,7 +231,7 @@ class Batch:
             raise ValueError(f"not a batch of version {_VERSION}: the workers must run the same release as the master")
         batch = cls()
         hists = _rows(data, "hists", (*_KEY_TYPES, (bytes,)))
-        decoded = Histogram.decode_many([row[4] for row in hists])
+        decoded = bulk.decode_many([row[4] for row in hists])
         for (window, metric, name, role, _), hist in zip(hists, decoded, strict=True):
             batch.hist(window, metric, name, role).merge(hist)
         for window, metric, name, role, value in _rows(data, "counts", (*_KEY_TYPES, (int, float))):

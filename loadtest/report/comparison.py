@@ -24,8 +24,12 @@ Row = Mapping[str, Any]
 Content = Mapping[str, Any]
 
 
-def terminal(content: Content) -> str:
+def terminal(content: Content, *, written: bool = True) -> str:
     """The verdict and the metrics that decide; of the others those that changed most.
+
+    Args:
+        content: the comparison.
+        written: whether compare.md is written, where the rest can be read.
 
     Returns:
         Lines joined by newlines, without one at the end.
@@ -36,13 +40,15 @@ def terminal(content: Content) -> str:
     for warning in content["warnings"]:
         lines += _wrapped("note: ".rjust(13), plain(warning))
     primaries, others = _split(content)
-    lines += ["", *_grid([_titles(content), *(_cells(row) for row in primaries)])]
+    if primaries:
+        lines += ["", *_grid([_titles(content), *(_cells(row) for row in primaries)])]
     shown = [row for row in others if _is_notable(row)][:_MOST_SHOWN]
     if shown:
         lines += ["", "worse or better beyond their noise, and never deciding:"]
         lines += _grid([_cells(row) for row in shown])
     if len(others) > len(shown):
-        lines += ["", f"{many(len(others) - len(shown), 'further metric')} decided nothing: see compare.md."]
+        where = "see compare.md" if written else "--out DIR writes a compare.md that has them"
+        lines += ["", f"{many(len(others) - len(shown), 'further metric')} decided nothing: {where}."]
     return "\n".join(lines)
 
 
@@ -85,8 +91,9 @@ def _markdown(content: Content) -> Iterator[str]:
     if content["reasons"]:
         yield ""
     yield escaped(_how(content))
-    yield ""
-    yield from _table(_titles(content), primaries)
+    if primaries:
+        yield ""
+        yield from _table(_titles(content), primaries)
     if content["warnings"]:
         yield ""
         yield "**Worth knowing**"
@@ -131,6 +138,8 @@ def _titles(content: Content) -> list[str]:
 
 def _split(content: Content) -> tuple[list[Row], list[Row]]:
     rows = content["rows"]
+    if not any(row["baseline"] or row["candidate"] for row in rows):  # no run is left to have values
+        return [], []
     others = sorted((row for row in rows if not row["primary"]), key=lambda row: -abs(row["change"] or 0.0))
     return [row for row in rows if row["primary"]], others
 
@@ -176,7 +185,8 @@ def _interval(row: Row) -> str:
 
 
 def _margin(row: Row) -> str:
-    return f"{100 * row['margin']:.3g}" + ("%" if row["kind"] == "ratio" else " points")
+    margin = f"{100 * row['margin']:.3g}"
+    return margin + ("%" if row["kind"] == "ratio" else " point" if margin == "1" else " points")
 
 
 def _p(value: float) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from loadtest.analysis.quantity import Dimension, dimension_of
@@ -126,11 +127,15 @@ def _level(panel: Axes, one: Drift) -> None:
     finite = np.concatenate(values)
     finite = finite[np.isfinite(finite)]
     low, high = float(finite.min()), float(finite.max())
-    room = max((high - low) * 0.08, abs(high) * 0.002, 1e-9)
-    panel.set_ylim(max(low - room, 0.0) if low >= 0 else low - room, high + room)
+    room = max((high - low) * 0.08, abs(high) * 0.002)
+    if high - low <= 1e-6 * abs(high):  # it never moved: an axis that shows how little would be all digits
+        room = max(abs(high) / 2, 0.01 if dimension == "share" else 1.0)
+    low, high = max(low - room, 0.0) if low >= 0 else low - room, high + room
+    panel.set_ylim(low, high)
     _amount_axis(panel, low, high, dimension)
     panel.set_title(ink.label(name(one.path)))
-    panel.set_title(rate(growth.per_hour, dimension), loc="right", fontsize=8.5, color=ink.MUTED, fontweight="normal")
+    grown = "" if growth.per_hour is None else rate(growth.per_hour, dimension)
+    panel.set_title(grown, loc="right", fontsize=8.5, color=ink.MUTED, fontweight="normal")
 
 
 def _make_room(axes: Sequence[Axes], columns: int) -> None:
@@ -266,9 +271,7 @@ def _map(panel: Axes, rows: pd.DataFrame, row_s: float, line: Timeline) -> None:
             cells[shade].append([(left, bottom), (right, bottom), (right, top), (left, top)])
     for shade, polygons in cells.items():
         if polygons:
-            panel.add_collection(
-                PolyCollection(
-                    polygons, facecolors=ink.BLUE, alpha=_SHADES[shade][1], linewidths=0.0, antialiaseds=False
-                )
-            )
+            cells_of_shade = Path.make_compound_path_from_polys(np.array(polygons))  # one shape: a tenth of the bytes
+            look = {"facecolor": ink.BLUE, "alpha": _SHADES[shade][1], "linewidth": 0.0, "antialiased": False}
+            panel.add_artist(PathPatch(cells_of_shade, **look))
     ink.log_ms_axis(panel, [low, high] if math.isfinite(low) else [], title="latency (log)", room=0.1)

@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from loadtest.analysis.series import key_stretches
+from loadtest.metrics import bulk
 from loadtest.metrics.histogram import Histogram
 
 BEYOND = 3
@@ -73,9 +75,12 @@ class Bins:
 
     @property
     def centre_s(self) -> Floats:
-        """Middle of each bin in seconds since the run's start, shape (count,); the outer bins may be shorter."""
+        """Middle of each bin in seconds since the run's start, shape (count,); the outer bins may be shorter.
+
+        Of a bin that had begun before the run, the middle of its part in the run.
+        """
         starts, ends = self._edges_s
-        return (starts + ends) / 2.0
+        return (np.where(ends > 0.0, np.maximum(starts, 0.0), starts) + ends) / 2.0
 
     @property
     def seconds(self) -> Floats:
@@ -164,6 +169,28 @@ class Curve:
     lost: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of one key.
+
+    Attributes:
+        windows: their windows, shape (rows,).
+        phases: what phase each window belongs to, shape (rows,).
+        items: a histogram or a count each, shape (rows,).
+    """
+
+    windows: NDArray[np.int64]
+    phases: NDArray[np.object_]
+    items: NDArray[np.object_]
+
+    def within(self, phases: Sequence[str]) -> NDArray[np.bool_]:
+        """Which rows belong to some phases, shape (rows,)."""
+        inside = np.zeros(self.phases.size, dtype=bool)
+        for phase in phases:
+            inside |= self.phases == phase
+        return inside
+
+
 class Frames:
     """A run's histograms, counts and gauges, indexed for drawing.
 
@@ -176,22 +203,27 @@ class Frames:
 
     def __init__(self, hists: pd.DataFrame, counts: pd.DataFrame, gauges: pd.DataFrame, window_s: float) -> None:
         self.window_s = window_s
-        self._hists: dict[Key, list[tuple[int, str, Histogram]]] = defaultdict(list)
-        self._counts: dict[Key, list[tuple[int, str, float]]] = defaultdict(list)
+        self._hists: dict[Key, list[_Rows]] = defaultdict(list)
+        self._counts: dict[Key, list[_Rows]] = defaultdict(list)
         self._gauges: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
         self._merged: dict[tuple[Key | str, ...], Histogram] = {}
         start: tuple[int, float] | None = None
         self.hold_first: int | None = None
         last: int | None = None
         for frame, values, into in ((hists, "hist", self._hists), (counts, "value", self._counts)):
-            columns = (frame[c].tolist() for c in ("window", "start_s", "phase", "metric", "name", "role", values))
-            for window, start_s, phase, metric, name, role, value in zip(*columns, strict=True):
-                into[metric, name, role].append((window, phase, value))
-                if start is None or window < start[0]:
-                    start = (window, start_s)
-                if phase == "hold" and (self.hold_first is None or window < self.hold_first):
-                    self.hold_first = window
-                last = window if last is None else max(last, window)
+            if frame.empty:
+                continue
+            windows, phases = frame["window"].to_numpy(np.int64), frame["phase"].to_numpy(object)
+            items = frame[values].to_numpy(object)
+            for key, rows in key_stretches(frame):
+                into[key].append(_Rows(windows[rows], phases[rows], items[rows]))
+            earliest = int(windows.argmin())
+            if start is None or windows[earliest] < start[0]:
+                start = (int(windows[earliest]), float(frame["start_s"].iloc[earliest]))
+            held = windows[phases == "hold"]
+            if held.size and (self.hold_first is None or held.min() < self.hold_first):
+                self.hold_first = int(held.min())
+            last = max(int(windows.max()), int(windows.max()) if last is None else last)
         for at_s, name, worker, value in zip(*(gauges[c].tolist() for c in gauges.columns), strict=True):
             self._gauges[name][worker].append((at_s, value))
         self.first, self.origin_s = start or (0, 0.0)
@@ -225,15 +257,17 @@ class Frames:
 
     def _samples(self, key: Key) -> list[int]:
         by_window: dict[int, int] = defaultdict(int)
-        for window, _, hist in self._hists.get(key, ()):
-            by_window[window] += hist.n
+        for rows in self._hists.get(key, ()):
+            for window, hist in zip(rows.windows.tolist(), rows.items, strict=True):
+                by_window[window] += hist.n
         return list(by_window.values())
 
     def percentiles(self, key: Key, qs: Sequence[float], bins: Bins) -> Percentiles:
         """Percentiles ``qs`` (0..100) of the histograms of ``key`` in each bin."""
         of_bin: dict[int, list[Histogram]] = defaultdict(list)
-        for window, _, hist in self._hists.get(key, ()):
-            of_bin[int((window - bins.first) // bins.per)].append(hist)
+        for rows in self._hists.get(key, ()):
+            for at, hist in zip(bins.index(rows.windows).tolist(), rows.items, strict=True):
+                of_bin[at].append(hist)
         n = np.zeros(bins.count, dtype=np.int64)
         by_q = {q: np.full(bins.count, np.nan) for q in qs}
         max_ms = np.full(bins.count, np.nan)
@@ -252,19 +286,23 @@ class Frames:
     def hold(self, key: Key, *, phases: Sequence[str] = ("hold",)) -> Histogram:
         """All samples of ``key`` in the given phases, merged (:func:`merged`); not to be changed."""
         if (key, *phases) not in self._merged:
-            self._merged[key, *phases] = merged(hist for _, phase, hist in self._hists.get(key, ()) if phase in phases)
+            self._merged[key, *phases] = merged(
+                hist for rows in self._hists.get(key, ()) for hist in rows.items[rows.within(phases)]
+            )
         return self._merged[key, *phases]
 
     def total(self, key: Key, *, phases: Sequence[str] = ("hold",)) -> float:
         """The sum of a count over the given phases."""
-        return sum(value for _, phase, value in self._counts.get(key, ()) if phase in phases)
+        return float(
+            sum(value for rows in self._counts.get(key, ()) for value in rows.items[rows.within(phases)].tolist())
+        )
 
     def sums(self, keys: Iterable[Key], bins: Bins) -> Floats:
         """Counts of all ``keys`` together, summed in each bin, shape (bins,)."""
         out = np.zeros(bins.count)
         for key in keys:
-            for window, _, value in self._counts.get(key, ()):
-                out[int((window - bins.first) // bins.per)] += value
+            for rows in self._counts.get(key, ()):
+                np.add.at(out, bins.index(rows.windows), rows.items.astype(float))
         return out
 
     def levels(self, prefix: str) -> dict[str, dict[str, list[tuple[float, float]]]]:
@@ -308,14 +346,10 @@ def merged(hists: Iterable[Histogram]) -> Histogram:
 
     Bucket counts are exact, and so are percentiles; sum, minimum and maximum are those of the buckets.
     """
-    parts = [hist.parts() for hist in hists]
-    if not parts:
-        return Histogram()
-    index = np.concatenate([part.index for part in parts]).astype(np.int64)
-    dense = np.zeros(int(index.max(initial=-1)) + 1, dtype=np.int64)
-    np.add.at(dense, index, np.concatenate([part.count for part in parts]))
+    gathered = bulk.gather([*hists])
+    dense = bulk.add_up(gathered.index, gathered.count)
     filled = np.flatnonzero(dense)
-    return Histogram.from_sparse(filled.tolist(), dense[filled].tolist())
+    return Histogram.from_sparse(filled, dense[filled])
 
 
 def _held(line: Floats) -> Floats:

@@ -215,7 +215,8 @@ def _facts(soak: Soak, meta: Mapping[str, Any], budget: Budget | None) -> list[F
 def _numbers(soak: Soak) -> list[Fact]:
     """The worst few levels."""
     order = ("FAIL", "INVALID", "INCONCLUSIVE", "PASS", None)
-    shown = [one for one in sorted(soak.drifts, key=lambda one: order.index(one.result)) if one.level is not None]
+    told = [one for one in soak.drifts if one.level is not None and one.is_told]
+    shown = sorted(told, key=lambda one: order.index(one.result))
     return [
         Fact(
             name(one.path),

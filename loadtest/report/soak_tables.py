@@ -14,7 +14,8 @@ TONE = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn", "INVALID": "void"
 def drift(soak: Soak) -> Table:
     """Every level with its growth, interval, budget and result, the broken ones first."""
     order = ("FAIL", "INVALID", "INCONCLUSIVE", "PASS", None)
-    rows = [_drift_row(one) for one in sorted(soak.drifts, key=lambda one: order.index(one.result))]
+    told = [one for one in soak.drifts if one.is_told]
+    rows = [_drift_row(one) for one in sorted(told, key=lambda one: order.index(one.result))]
     columns = [
         Column("level", numeric=False),
         Column("now", "The level at the end, on the fitted line."),
@@ -77,6 +78,7 @@ def per_connection(soak: Soak) -> Table:
             Cell(count(one.connections)),
         ]
         for one in soak.per_connection
+        if one.each is not None
     ]
     columns = [Column("level", numeric=False), Column("each connection adds"), Column("connections in the ramp")]
     return Table("per_connection", "What a connection costs, read off the ramp", columns, rows)

@@ -12,7 +12,7 @@ from typing import Any
 
 from loadtest.report import wording
 from loadtest.report.clock_bound import AtMost, latency, within_clocks
-from loadtest.report.wording import count, milliseconds, number, percent, seconds
+from loadtest.report.wording import MISSING, count, milliseconds, number, percent, seconds
 
 MOST_ROWS = 40
 """Rows a table may have; names come from the server, and nobody reads the hundredth."""
@@ -91,7 +91,7 @@ def measured(value: Any, unit: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if number(value) is None:
-        return wording.MISSING
+        return MISSING
     if unit == "ms":
         return milliseconds(value)
     if unit == "s":
@@ -204,6 +204,8 @@ def _ms(row: Mapping[str, Any], key: str, n: Any) -> Cell:
     if isinstance(value, AtMost):
         return Cell(latency(value))
     tone = "quiet" if number(value) is None else "bad" if value == "inf" else ""
+    if number(value) is None and number(n) is not None:
+        return Cell(MISSING, f"n={count(n)}", tone)  # below, as an interval: side by side they would widen the table
     detail = _between(row, key) if key in {"p99_ms", "p99_incl_lost_ms", "last_p99_ms", "last_p99_incl_lost_ms"} else ""
     return Cell(milliseconds(value, n), detail if value != "inf" else "", tone)
 

@@ -48,6 +48,8 @@ def timeline(hists: pd.DataFrame, counts: pd.DataFrame, notes: pd.DataFrame, win
     spans = windows.groupby("phase")["start_s"].agg(["min", "max"])
     begins = {str(name): (float(row["min"]), float(row["max"]) + window_s) for name, row in spans.iterrows()}
     phases = [(name, *begins[name]) for name in PHASES if name in begins]
+    if phases and -window_s < phases[0][1] < 0.0 < phases[0][2]:  # its window had begun before the run did
+        phases[0] = (phases[0][0], 0.0, phases[0][2])
     phases = [
         (name, begin, phases[i + 1][1] if i + 1 < len(phases) else end) for i, (name, begin, end) in enumerate(phases)
     ]

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from loadtest.metrics import bulk
 from loadtest.metrics.batch import CLOSING_FIELDS, Closing
 from loadtest.metrics.histogram import Histogram
 from loadtest.store import opening, resuming, thinning
@@ -273,7 +274,7 @@ class Run:
             last: newest window, included; None takes all after.
         """
         with self._reading() as connection, self._decoding():
-            return Histogram.merge_encoded(
+            return bulk.merge_encoded(
                 blob
                 for series in self._series(connection, (metric,), name, role)
                 for (blob,) in connection.execute(
@@ -373,14 +374,15 @@ class Run:
 
         with self._decoding():
             if coarsen == 1:
-                return windows, Histogram.decode_many(blobs())
-            return Histogram.merge_groups((phases.label(window, coarsen), blob) for window, blob in rows)
+                return windows, bulk.decode_many(blobs())
+            return bulk.merge_groups((phases.label(window, coarsen), blob) for window, blob in rows)
 
     def _place(self, columns: dict[str, Any], phases: Phases, started_s: float) -> None:
         """Add start_s and phase to columns that have a window."""
         windows: NDArray[np.int64] = np.array(columns["window"], dtype=np.int64)
         columns["start_s"] = windows * self.window_s - started_s
-        columns["phase"] = [phases.of(window) for window in columns["window"]]
+        names = {window: phases.of(window) for window in set(columns["window"])}
+        columns["phase"] = [names[window] for window in columns["window"]]
 
     def _since_start(self, at_us: list[int]) -> NDArray[np.float64]:
         return np.array(at_us, dtype=np.float64) / _US_PER_S - self.started_s

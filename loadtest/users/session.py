@@ -426,7 +426,7 @@ class Session:
             self._changed.wake()
         elif isinstance(event, Confirmed):
             if not self.is_confirmed and self._outcome is None:
-                self._confirmed, self._rejected = True, False
+                self._confirmed = True
                 self._changed.wake()
                 now_ns = self._fleet.clock.now_ns()
                 self._fleet.storms.confirmed(self.identity, self.role, now_ns, event.elapsed_ns)

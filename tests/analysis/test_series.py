@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from loadtest.analysis.series import Series
+from loadtest.analysis.series import Series, key_stretches
 from tests.analysis.builders import FIRST, RunBuilder
 
 HOLD = np.arange(FIRST + 5, FIRST + 8)
@@ -68,3 +68,14 @@ def test_keys_are_listed_sorted():
     )
 
     assert (series.hist_keys("m"), series.count_keys("d.")) == ([("a", "agent"), ("b", "")], [("d.x", "e", "")])
+
+
+def test_stretches_are_neighbours_of_one_key():
+    """A key that comes back has a stretch for each time, and is one series; an empty frame has none."""
+    data = RunBuilder().count(5, "c", 2, "a").count(6, "c", 1, "a").count(1, "c", 5, "b").count(7, "c", 1, "a").build()
+    frame = data.counts
+    found = [(key, frame["value"].tolist()[rows]) for key, rows in key_stretches(frame)]
+
+    assert [(("c", "a", ""), [2.0, 1.0]), (("c", "b", ""), [5.0]), (("c", "a", ""), [1.0])] == found
+    assert [] == list(key_stretches(frame.iloc[:0]))
+    assert 4.0 == Series(data).total("c", None, name="a")

@@ -184,3 +184,13 @@ def test_its_json_holds_plain_values():
 def test_hours_are_said_as_people_say_them(value, text):
     """Short times in minutes, long ones in days."""
     assert text == hours(value)
+
+
+def test_levels_without_a_growth_are_told_once():
+    """Why is one warning, however many levels there are; soak.json keeps them all."""
+    soak = judge(data(Story(hours=0.1)))
+
+    assert [False] == [one.is_told for one in soak.drifts]
+    assert ["No growth can be told of target.rss_bytes: only 5 of 20 stretches"] == [
+        warning.split(" after")[0] for warning in soak.warnings
+    ]

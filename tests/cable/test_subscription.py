@@ -65,7 +65,7 @@ def test_subscribing_again_begins_a_new_wait() -> None:
 
 
 def test_a_reject_after_a_confirm_ends_it() -> None:
-    """Rule 3: the server's last word counts, and is a fault."""
+    """Rule 3: it is a fault, and counts."""
     standing = subscription()
     standing.confirm(1)
     events = standing.reject()
@@ -74,14 +74,34 @@ def test_a_reject_after_a_confirm_ends_it() -> None:
     assert expected == (kinds(events), standing.state)
 
 
-def test_a_confirm_after_a_reject_begins_it() -> None:
-    """Rule 3, the other way round."""
+def test_a_confirm_after_a_reject_finds_nobody() -> None:
+    """Rule 3: it is a fault, and the subscription stays rejected, as the published clients forget it."""
     refused = subscription()
     refused.reject()
     events = refused.confirm(7)
 
-    expected = (["confirm_after_reject", "Confirmed"], SubscriptionState.CONFIRMED)
+    expected = (["confirm_after_reject"], SubscriptionState.REJECTED)
     assert expected == (kinds(events), refused.state)
+
+
+def test_an_owed_confirm_after_a_reject_is_no_fault_and_finds_nobody() -> None:
+    """Rules 3 and 4: a server may refuse one of two commands and take the other; the client has forgotten both."""
+    refused = subscription()
+    refused.subscribe(1)
+    refused.reject()
+
+    expected: tuple[list[str], SubscriptionState] = ([], SubscriptionState.REJECTED)
+    assert expected == (kinds(refused.confirm(7)), refused.state)
+
+
+def test_subscribing_again_after_a_reject_begins_a_new_wait() -> None:
+    """Rule 3: its confirm is taken, and counts from the new command."""
+    refused = subscription()
+    refused.reject()
+    refused.subscribe(TIMEOUT_NS)
+
+    expected = ([Confirmed("id", 5)], SubscriptionState.CONFIRMED)
+    assert expected == (refused.confirm(TIMEOUT_NS + 5), refused.state)
 
 
 def test_a_second_confirm_is_a_fault() -> None:

@@ -33,10 +33,20 @@ def test_it_writes_every_file(home):
 
 
 def test_it_says_how_to_go_on(tmp_path, capsys):
-    """The commands to type next are printed."""
-    main(["init", str(tmp_path)])
+    """The commands to type next are printed, where to type them once, as a shell takes it."""
+    main(["init", str(tmp_path / "a home")])
+    commands = [line.strip() for line in capsys.readouterr().out.splitlines() if line.startswith("    ")]
 
-    assert f"cd {tmp_path} && locust -f agents.py --headless" in capsys.readouterr().out
+    assert [f"cd '{tmp_path}/a home'", "locust -f agents.py --headless"] == commands[:2]
+    assert not any("cd " in command for command in commands[1:])
+
+
+def test_who_is_there_is_not_told_to_go_there(tmp_path, capsys, monkeypatch):
+    """In the working directory itself nothing is to be changed to."""
+    monkeypatch.chdir(tmp_path)
+    main(["init", "."])
+
+    assert "cd " not in capsys.readouterr().out
 
 
 def test_a_file_that_exists_is_kept(tmp_path, capsys):

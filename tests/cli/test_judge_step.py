@@ -44,3 +44,13 @@ def test_no_help_names_it(capsys):
         main(["--help"])
 
     assert "judge-step" not in capsys.readouterr().out
+
+
+def test_a_wrong_verb_is_not_offered_it(capsys):
+    """What a user may type is listed, and nothing else."""
+    with pytest.raises(SystemExit):
+        main(["nonsense"])
+    offered = capsys.readouterr().err
+
+    assert "'serve'" in offered
+    assert "judge-step" not in offered

@@ -105,3 +105,21 @@ def test_changes_have_signs_and_units() -> None:
     assert comparison.changed(rows['fanout."message.created".agent.p99_incl_lost_ms']).startswith("+")
     assert "points" in comparison.changed(rows["presence.agent.p_a"])
     assert "Holm p" in comparison.judged(rows["presence.agent.p_a"])
+
+
+def test_without_a_valid_run_there_are_no_rows_without_a_number() -> None:
+    """Why nothing is left is said; a table of nothing says no more."""
+    made = compare([summary("a", verdict="INVALID")], [summary("b", verdict="INVALID")]).as_dict()
+    texts = comparison.terminal(made), comparison.markdown(made)
+
+    assert {"no pair of valid runs is left"} == {row["why"] for row in made["rows"]}
+    for text in texts:
+        assert "No pair of valid runs is left to compare." in text
+        assert "not measured" not in text
+        assert "decided nothing" not in text
+
+
+def test_a_margin_of_one_point_is_one() -> None:
+    """As in English."""
+    assert "0.05 points" in comparison.terminal(content())
+    assert "1 point " in comparison.terminal(content())

@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 import loadtest
 from loadtest.analysis.budget import parse_budget
-from loadtest.analysis.soak import judge
+from loadtest.analysis.growth import Growth
+from loadtest.analysis.soak import Drift, judge
+from loadtest.analysis.soak_levels import Level
 from loadtest.report import figures_soak, ink
 from loadtest.report.timeline import timeline
 from tests.analysis.soaks import WINDOW_S, Story, data
@@ -85,3 +89,13 @@ def test_many_of_a_kind_leave_room_for_others():
 
     assert [kind for _, kind, _ in marked] == ["error"] * figures_soak.MOST_EVENTS + ["storm"]
     assert marked[-1][0] == 1_001
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.0, (0.0, 1.0)), (3.0, (1.5, 4.5))])
+def test_a_level_that_never_moves_has_an_axis_that_can_be_read(value, shown):
+    """Its ticks are a unit apart, not some billionth that fills the margin with digits."""
+    level = Level(("target", "threads"), np.arange(5.0), np.full(5, value))
+    panel = Figure().add_subplot()
+    figures_soak._level(panel, Drift(level.path, Growth(), level=level))
+
+    assert shown == panel.get_ylim()

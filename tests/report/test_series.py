@@ -194,3 +194,10 @@ def test_a_run_without_rows_has_no_bins() -> None:
     actual = (data.bins([]).count, data.gauge("generator.cpu_share", data.bins([]), across="max").size)
 
     assert (0, 0) == actual
+
+
+def test_a_bin_that_had_begun_before_the_run_stands_in_it() -> None:
+    """Its point lies in the part of it that the run had, so that an axis from 0 shows it."""
+    bins = bins_for(60, [400] * 60, first=0, window_s=1.0, origin_s=-0.8)
+
+    assert [0.1, 0.7, 1.7] == pytest.approx(bins.centre_s[:3].tolist())

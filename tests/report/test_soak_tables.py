@@ -48,3 +48,11 @@ def test_connections_and_what_stays():
     assert texts(soak_tables.per_connection(judged))[0][1].startswith("+")
     assert texts(soak_tables.drain(judged))[0][-1] == "PASS"
     assert len(soak_tables.drain(judge(data(story))).columns) == 7
+
+
+def test_a_level_of_which_nothing_can_be_told_has_no_row():
+    """A row of n/a tells nobody anything; a budget's row stays, with its result."""
+    run = data(Story(hours=0.1))
+
+    assert [] == soak_tables.drift(judge(run)).rows
+    assert 1 == len(soak_tables.drift(judge(run, parse_budget('[target]\nrss_bytes = "1 MB/h"'))).rows)

@@ -49,3 +49,14 @@ def test_a_run_that_was_gone_on_with_has_a_gap() -> None:
     actual = timeline(hists, counts, pd.concat([notes, pd.DataFrame([note])]), 1.0).phases
 
     assert ("gap", 29.5, 40.0) == actual[-1]
+
+
+def test_a_run_begins_at_0() -> None:
+    """The first window had begun before the run did, as windows lie on whole multiples of their length."""
+    hists, counts, _, notes = frames(Story(ramp=8, hold=60, drain=10))
+    hists["start_s"] -= 0.9
+    counts["start_s"] -= 0.9
+    line = timeline(hists, counts, notes, 1.0)
+
+    assert 0.0 == line.begin_s
+    assert [0.0, 7.1, 67.1] == [round(begin, 6) for _, begin, _ in line.phases]

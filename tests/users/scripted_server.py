@@ -90,7 +90,7 @@ async def treat(socket: web.WebSocketResponse, request: web.Request, script: str
         await keep(tag, {"command": command["command"]})
         if command["command"] != "subscribe":
             continue
-        if script in ("reject", "reject-cut"):
+        if script in ("reject", "reject-cut", "reject-confirm"):
             await socket.send_json({"type": "reject_subscription", "identifier": command["identifier"]})
             if script == "reject":
                 continue

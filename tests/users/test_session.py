@@ -198,6 +198,18 @@ def test_a_socket_after_a_rejection_asks_for_nothing(launch, directory, scripted
     assert 0 == subscribes(scripted)
 
 
+def test_a_confirm_after_a_rejection_finds_nobody(launch, directory, scripted):
+    """Published clients have forgotten the subscription by then: nothing is expected on it, and it is counted."""
+    fleet = launch(scripted.host, directory, cable_path=scripted.cable("reject-confirm"), reconnect="immediate")
+    session = agent_session(fleet)
+    visiting = gevent.spawn(session.visit, None)
+    eventually(lambda: launch.names("cable.protocol_error"))
+
+    assert {"confirm_after_reject": 1} == launch.names("cable.protocol_error")
+    assert (0, 0, False) == (launch.total("cable.confirmed"), len(fleet.collector.epochs), session.is_confirmed)
+    visiting.kill()
+
+
 def test_a_rejection_after_the_confirm_ends_the_subscription(launch, directory, scripted):
     """Who is thrown out of its room hears nothing from then on, so that nothing counts as lost; its socket stays."""
     fleet = launch(scripted.host, directory, cable_path=scripted.cable("throw-out"))
