@@ -73,11 +73,13 @@ TRIALS = (
 )
 
 
-def run(folder: Path, duration_s: float, load: Sequence[str], repeats: float, names: Sequence[str]) -> bool:
+def run(
+    folder: Path, duration_s: float, load: Sequence[str], repeats: float, names: Sequence[str], warm_up_s: float
+) -> bool:
     """Make the noise file where it is not there, then every trial; tells a row each."""
     noise = folder / "noise" / "noise.json"
     server = f"{SERVER} --faults {BASELINE}"
-    common = ["--duration", f"{duration_s:g}"]
+    common = ["--duration", f"{duration_s:g}", "--warm-up", f"{warm_up_s:g}"]
     if not noise.exists():
         argv = [
             "calibrate",
@@ -125,12 +127,14 @@ def main(argv: Sequence[str] | None = None, act: Callable[..., bool] = run) -> i
     parser = argparse.ArgumentParser(prog="python -m tests.bench.gate_proof", description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of all runs; started again it goes on")
     parser.add_argument("--duration", type=float, default=60.0, help="of each run in seconds (%(default)s)")
+    parser.add_argument("--warm-up", type=float, default=5.0, help="dropped of each hold, in seconds (%(default)s)")
     parser.add_argument("--repeats", type=float, default=1.0, help="share of the repeats to make (%(default)s)")
     parser.add_argument("--trials", default=",".join(one.name for one in TRIALS), help="which (%(default)s)")
     parser.add_argument("--emit-rate", default="20", help="messages a second (%(default)s)")
     options = parser.parse_args(argv)
     load = ["--emit-rate", options.emit_rate, "--typing", "0", "--mix", "none", "--spawn-rate", "50", "--deadline", "5"]
-    return 0 if act(options.out, options.duration, load, options.repeats, options.trials.split(",")) else 1
+    kept = act(options.out, options.duration, load, options.repeats, options.trials.split(","), options.warm_up)
+    return 0 if kept else 1
 
 
 if __name__ == "__main__":
