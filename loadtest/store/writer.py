@@ -23,6 +23,7 @@ from loadtest.metrics.batch import Batch, Key, plain
 from loadtest.metrics.histogram import Histogram
 from loadtest.store import opening, resuming, schema, thinning
 from loadtest.store.backlog import Backlog
+from loadtest.store.lock import FolderLock
 
 _BUSY_S: Final = 5.0
 _OPEN_S: Final = 30.0
@@ -48,8 +49,10 @@ class RunWriter:
         open_windows: int | None,
         window_s: float,
         most_closings: int,
+        lock: FolderLock,
     ) -> None:
         self.folder = folder
+        self._lock = lock
         self.path = folder / schema.FILE_NAME
         self._connection = connection
         self._open_windows = open_windows or max(_OPEN_LEAST, math.ceil(_OPEN_S / window_s))
@@ -99,6 +102,7 @@ class RunWriter:
             raise _unwritable(where, error.strerror or str(error)) from error
         path = folder / schema.FILE_NAME
         connection: sqlite3.Connection | None = None
+        lock = FolderLock(folder)
         try:
             connection = sqlite3.connect(path, timeout=_BUSY_S)
             with connection:
@@ -116,8 +120,9 @@ class RunWriter:
                 connection.close()
             path.unlink(missing_ok=True)
             folder.rmdir()
+            lock.release()
             raise _unwritable(where, str(error)) from error
-        return cls(connection, folder, open_windows, float(meta.get("window_s") or 1.0), most_closings)
+        return cls(connection, folder, open_windows, float(meta.get("window_s") or 1.0), most_closings, lock)
 
     @classmethod
     def open(
@@ -136,18 +141,21 @@ class RunWriter:
         path = opening.locate(folder)
         opening.check(path)
         connection: sqlite3.Connection | None = None
+        lock = FolderLock(path.parent)
         try:
             connection = sqlite3.connect(path, timeout=_BUSY_S)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             meta = resuming.read_meta(connection)
-            writer = cls(connection, path.parent, open_windows, float(meta.get("window_s") or 1.0), most_closings)
+            window_s = float(meta.get("window_s") or 1.0)
+            writer = cls(connection, path.parent, open_windows, window_s, most_closings, lock)
             rows = connection.execute("SELECT metric, name, role, id FROM series ORDER BY id")
             writer._series = {(metric, name, role): number for metric, name, role, number in rows}
             writer._before = resuming.last_window(connection)
         except (sqlite3.Error, ValueError) as error:
             if connection is not None:
                 connection.close()
+            lock.release()
             raise _unwritable(str(folder), str(error)) from error
         return writer
 
@@ -232,6 +240,7 @@ class RunWriter:
             raise self._failure(error) from error
         finally:
             self._connection.close()
+            self._lock.release()
 
     def __enter__(self) -> Self:
         return self
