@@ -66,7 +66,7 @@ def test_every_option_it_names_exists():
         )
     )
     known += _printed("tests.bench", "--help") + _printed("tests.bench.capacity", "--help")
-    known += _printed("tests.bench.scale", "--help")
+    known += _printed("tests.bench.scale", "--help") + _printed("tests.bench.soak", "--help")
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help"}
 
     assert sorted(option for option in named if option not in known) == []
