@@ -20,8 +20,9 @@ import gevent
 KEEP_S = 20
 """Seconds of rates that are kept; Locust looks twelve seconds back."""
 
-MOST_HISTORY = 720
-"""Rows of history, of Locust's an hour; with more, every second one goes."""
+MOST_HISTORY = 120
+"""Rows of history (1 kB each, of Locust's ten minutes); with more, every second one goes, so that charts of a long
+run are fine near its end and coarse before."""
 
 MOST_ERRORS = 200
 """Distinct errors, and exceptions, that are kept."""
