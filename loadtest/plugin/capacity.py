@@ -47,7 +47,7 @@ _AHEAD_S = 2.0
 
 _JUDGE_S = 180.0
 _GUARD_AGAIN_S = 20.0
-"""Within so long after a step that the abort guard ended, its alarms are of that step still."""
+"""Within so long after a step, or after the guard ended one, its alarms are of that step still: what piled up in it."""
 
 _REST_FACTOR = 1.5
 _LOOK_S = 1.0
@@ -80,6 +80,7 @@ class CapacitySearch:
         self._abort = Signal()
         self._abort_reason = ""
         self._aborted_ns = -(10**18)
+        self._step_ended_ns = -(10**18)
         self._held_since_ns = 0
         self._rate = 0.0
         self._in_step = False
@@ -142,8 +143,10 @@ class CapacitySearch:
         now_ns = time.monotonic_ns()
         if self._abort.is_set() or (now_ns - self._aborted_ns) * 1e-9 < _GUARD_AGAIN_S:
             return True
-        if self._greenlet is None or not self._in_step:
+        if self._greenlet is None:
             return False
+        if not self._in_step:
+            return (now_ns - self._step_ended_ns) * 1e-9 < _GUARD_AGAIN_S
         self._aborted_ns = now_ns
         self._abort_reason = reason
         warn(f"search: this step ends at once: {reason}")
@@ -227,6 +230,7 @@ class CapacitySearch:
             self._ask(self._lowest())
             gevent.sleep(self._timing.books_s)
         self._abort.clear()
+        self._step_ended_ns = time.monotonic_ns()
         return Span(
             len(self._steps) + 1, following.kind, following.level, began_us, held_us, ended_us, aborted, missing
         )

@@ -157,6 +157,24 @@ def test_the_abort_guard_ends_a_step_not_the_search(made, monkeypatch):
     eventually(lambda: (5.0) in [rate for _, rate in workers.rates])
 
 
+def test_trouble_that_a_step_left_behind_ends_nothing(made, monkeypatch):
+    """While a step is judged calls of it still fail; the guard is taken over, and the step is judged as it was."""
+    search, conductor, keeper, _ = made()
+    answers = []
+    judged = search._judged
+
+    def judge(span):
+        answers.append(search.takes_over("the target fails"))
+        return judged(span)
+
+    monkeypatch.setattr(search, "_judged", judge)
+    conductor.phase = "hold"
+    eventually(lambda: keeper.notes)
+
+    (_, _, data), *_ = keeper.notes
+    assert (True, "") == (answers[0], data["span"]["aborted"])
+
+
 def test_trouble_that_goes_on_without_load_ends_the_run(made):
     """Between steps, and long after one that was aborted, the guard is not taken over."""
     search, _, _, _ = made()
