@@ -47,7 +47,7 @@ RANKS = {
 }
 
 GEVENT = frozenset({"gevent", "geventhttpclient", "locust"})
-MAY_GEVENT = ("transport.gevent_ws", "rest", "users", "distributed", "plugin")
+MAY_GEVENT = ("transport.gevent_ws", "transport.opening", "rest", "users", "distributed", "plugin")
 MAY_LOCUST = ("users", "distributed", "plugin")
 
 VAGUE_NAMES = frozenset(

@@ -5,13 +5,14 @@ Latencies are taken at the read, so the lag is in them, and it is this process's
 
 Least and most. Where a read held one message its lag is exact. Where it held several the stamp is the newest one's, and
 a lower bound of the others'. From above they are bounded by the time since the socket's read before, which emptied it.
-That is much for a socket that was silent, so they are taken to have waited no longer than others did that came alone in
-the same second (their tail of one in a hundred, of three at least: sockets are read in the order in which they became
-ready), or than the event loop was held up right before. A socket that no read empties has a *backlog*: its messages
-wait here and, as a full receive buffer stops the sender, at the sender, where no stamp is. They are taken to be as late
-as the backlog is old, which grows by a second a second for as long as more comes than can be read. So there are two
-histograms, ``read_lag`` of what is known at least and ``read_lag_most`` of what may be, and windows are judged by the
-second.
+That is much for a socket that was silent, so they are taken to have waited no longer than any of these: than others did
+that came alone in the same second (their tail of one in a hundred, of three at least: sockets are read in the order in
+which they became ready); than the event loop was held up right before; and than the poller had been *behind*, which is
+when every turn finds more sockets ready than it serves (when it was not, whatever had come was read). A socket that no
+read empties has a *backlog*: its messages wait here and, as a full receive buffer stops the sender, at the sender,
+where no stamp is. They are taken to be as late as the backlog is old, which grows by a second a second for as long as
+more comes than can be read. So there are two histograms, ``read_lag`` of what is known at least and ``read_lag_most``
+of what may be, and windows are judged by the second.
 
 Marked windows. A window whose 99th percentile of the lag is above 5 ms and above a tenth of the 99th percentile of its
 latencies up to the arrival is marked as untrusted. (Not of its latencies at the read: the lag is in them, and would
@@ -19,6 +20,11 @@ raise its own limit.) Where fewer than a hundred latencies up to the arrival are
 to 5 ms is no breach: on a server that answers in 3 ms a tenth is 0.3 ms, which a burst to fifty sockets takes to read,
 and every such run would be INVALID. Where the lag is above a tenth and not above 5 ms the window is counted as *rough*
 instead: its latencies at the read are more than 10 % too long, those up to the arrival are not, and the report says so.
+
+Whose lag. A lag is that of the moment at which its message arrived, not of the read: after a standstill of seconds the
+spoiled windows are those that it lasted. Latencies belong to the window in which their emission was due, so a window is
+judged by what arrived as much later as its median latency up to the arrival is, to a fiftieth of a window: nothing that
+comes before its first message or after its last weighs as much as its 99th percentile does.
 
 Fewer than a hundred reads have no 99th percentile, and fewer than three late ones are a hiccup: they mark nothing
 (lateness and loop lag watch over small loads).
@@ -34,6 +40,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
@@ -41,7 +48,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.clock import NS_PER_MS, NS_PER_S, NS_PER_US, Clock
-from loadtest.metrics import Batch, Histogram
+from loadtest.metrics import Batch, Histogram, buckets
 
 READ_LAG_LIMIT_MS = 5.0
 READ_LAG_LIMIT_SHARE = 0.1
@@ -51,11 +58,16 @@ READS_AT_LEAST = 100
 BACKLOG_SHARE = 0.01
 """Of a window's messages: so many of sockets with a backlog are in its p99."""
 
+SLICES = 50
+"""Of a window. Half of one, by which its messages are mistaken for a neighbour's, is one in a hundred."""
+
 _P99 = 99.0
+_BUCKETS = buckets.SIZE
 _HELD_UP_NS = 5 * NS_PER_MS
 _US_PER_MS = NS_PER_MS // NS_PER_US
 
 _Numbers: TypeAlias = NDArray[np.int64]
+_NONE: _Numbers = np.empty(0, np.int64)
 
 
 class Judge(Protocol):
@@ -82,14 +94,42 @@ class _Together:
         self.read_ns, self.frames, self.lag_ns, self.gap_ns, self.backlog_ns = (array("q") for _ in range(5))
 
 
-class _Window:
-    """What is known of a window's reads."""
-
-    __slots__ = ("backlogged", "lags")
+class _Slices:
+    """Lags by when their messages arrived, as bucket counts of slices of a window, for as long as they are needed."""
 
     def __init__(self) -> None:
-        self.lags = Histogram()  # at most
-        self.backlogged = 0  # messages of sockets with a backlog
+        self._told: list[tuple[_Numbers, _Numbers]] = []  # a tick each: (slice, bucket) in one number, rising; counts
+        self._backlogged: Counter[int] = Counter()
+
+    def add(self, slices: _Numbers, lags_us: _Numbers) -> None:
+        """So many messages arrived in these slices, with these lags."""
+        if len(slices):
+            index = Histogram.index_of(np.clip(lags_us, 0, buckets.MAX_US))
+            self._told.append(np.unique(slices * _BUCKETS + index, return_counts=True))
+
+    def add_backlogged(self, slices: _Numbers) -> None:
+        """So many messages of sockets with a backlog arrived in these slices."""
+        self._backlogged.update(slices.tolist())
+
+    def windows(self) -> set[int]:
+        """Windows of which there is anything."""
+        return {w for told, _ in self._told for w in np.unique(told // (_BUCKETS * SLICES)).tolist()}
+
+    def between(self, first: int, end: int) -> tuple[Histogram, int]:
+        """The lags of some slices, the last not among them, and how many messages had a backlog."""
+        found = [(told, n, slice(*np.searchsorted(told, (first * _BUCKETS, end * _BUCKETS)))) for told, n in self._told]
+        index = np.concatenate([_NONE, *(told[here] % _BUCKETS for told, _, here in found)])
+        counts = np.bincount(index, np.concatenate([_NONE, *(n[here] for _, n, here in found)])).astype(np.int64)
+        index = np.flatnonzero(counts)
+        backlogged = sum(n for at, n in self._backlogged.items() if first <= at < end)
+        return Histogram.from_sparse(index, counts[index]), backlogged
+
+    def forget(self, end: int) -> None:
+        """Nothing before this slice is needed any more."""
+        kept = [(slice(np.searchsorted(told, end * _BUCKETS), None), told, n) for told, n in self._told]
+        self._told = [(told[here].copy(), n[here].copy()) for here, told, n in kept if len(told[here])]
+        for at in [at for at in self._backlogged if at < end]:
+            del self._backlogged[at]
 
 
 class ReadLagLog:
@@ -111,7 +151,8 @@ class ReadLagLog:
         self._exact = (array("q"), array("q"))
         self._together = _Together()
         self._pings = array("q")  # when they were read
-        self._windows: dict[int, _Window] = {}
+        self._behind: list[tuple[int, int]] = []
+        self._slices = _Slices()
         self._latencies: dict[int, Histogram] = {}
 
     def exact(self, read_ns: int, lag_ns: int) -> None:
@@ -133,6 +174,12 @@ class ReadLagLog:
         told.gap_ns.append(gap_ns)
         told.backlog_ns.append(backlog_ns)
 
+    def behind(self, since_ns: int, until_ns: int) -> None:
+        """More was ready than was read: see :class:`loadtest.transport.interface.ReadLags`."""
+        if self._behind and self._behind[-1][0] == since_ns:
+            self._behind.pop()
+        self._behind.append((since_ns, until_ns))
+
     def flush(
         self, now_window: int, batch: Batch, *, held_up: Sequence[tuple[int, int]] = (), final: bool = False
     ) -> None:
@@ -140,82 +187,107 @@ class ReadLagLog:
 
         Args:
             now_window: number of the present window.
-            batch: takes the histograms ``read_lag`` and ``read_lag_most``, the count ``generator.read_bounds`` of the
-                messages that are not exact in them, ``generator.read_backlog`` of those of sockets that no read
-                emptied, ``generator.read_rough`` for a window that is rough, and breaches; its latencies are those that
-                this tick has settled.
+            batch: takes the histograms ``read_lag`` and ``read_lag_most`` of the windows in which messages arrived,
+                the count ``generator.read_bounds`` of the messages that are not exact in them,
+                ``generator.read_backlog`` of those of sockets that no read emptied, ``generator.read_rough`` for a
+                window that is rough, and breaches; its latencies are those that this tick has settled.
             held_up: when a sleeper woke since the last call, and by how much too late, in monotonic nanoseconds.
             final: nothing follows, so judge all.
         """
         (read_ns, lags_ns), pings = self._exact, self._pings
         together, self._together = self._together, _Together()
+        behind, self._behind = self._behind, []
         self._exact = (array("q"), array("q"))
         self._pings = array("q")
         told = ~np.isin(_numbers(read_ns), _numbers(pings))
         tails_us = self._bin_exact(_numbers(read_ns)[told], _numbers(lags_ns)[told], batch)
-        self._bin_together(together, tails_us, [(at, late) for at, late in held_up if late > _HELD_UP_NS], batch)
+        if together.frames:
+            self._bin_together(together, self._others_ns(together, tails_us, held_up, behind), batch)
         for (window, metric, _, _), hist in batch.hists.items():
             if metric == "fanout_arrival" and now_window - window <= self._patience:
                 self._latencies.setdefault(window, Histogram()).merge(hist)
-        for window in sorted(w for w in self._windows if final or now_window - w > self._patience):
+        known = self._slices.windows() | self._latencies.keys()
+        for window in sorted(w for w in known if final or now_window - w > self._patience):
             self._look_at(window, batch)
-        for window in [w for w in self._latencies if final or (w < now_window and w not in self._windows)]:
-            del self._latencies[window]
+            self._slices.forget((window + 1) * SLICES)
 
-    def _bin_exact(self, at: _Numbers, lags_ns: _Numbers, batch: Batch) -> dict[int, int]:
-        """Returns the tail of each window's lags, in microseconds."""
-        windows = self._windows_of(at)
-        tails_us = {}
-        for window in np.unique(windows).tolist():
-            values = lags_ns[windows == window] // NS_PER_US
-            self._record(window, values, values, batch)
-            tails_us[window] = _tail(values)
-        return tails_us
+    def _bin_exact(self, read_ns: _Numbers, lags_ns: _Numbers, batch: Batch) -> dict[int, int]:
+        """Returns the tail of the lags read in each window, in microseconds."""
+        values = lags_ns // NS_PER_US
+        self._record(read_ns - lags_ns, values, values, batch)
+        windows = self._windows_of(read_ns)
+        return {window: _tail(values[windows == window]) for window in np.unique(windows).tolist()}
 
-    def _bin_together(
-        self, told: _Together, tails_us: Mapping[int, int], held_up: Sequence[tuple[int, int]], batch: Batch
-    ) -> None:
-        frames, backlog = _numbers(told.frames), _numbers(told.backlog_ns) // NS_PER_US
-        least, gap = _numbers(told.lag_ns) // NS_PER_US, _numbers(told.gap_ns) // NS_PER_US
-        read_ns = _numbers(told.read_ns)
+    def _others_ns(
+        self,
+        told: _Together,
+        tails_us: Mapping[int, int],
+        held_up: Sequence[tuple[int, int]],
+        behind: Sequence[tuple[int, int]],
+    ) -> _Numbers:
+        """Of reads of several messages: how long others' waited that were read at that time."""
+        read_ns = _numbers(told.read_ns)  # in their order
         windows = self._windows_of(read_ns)
         others = np.zeros(len(windows), np.int64)
         for window, tail_us in tails_us.items():
-            others[windows == window] = tail_us
+            others[windows == window] = tail_us * NS_PER_US
         for woke_ns, late_ns in held_up:
-            near = slice(*np.searchsorted(read_ns, (woke_ns - late_ns, woke_ns + late_ns)))  # reads are in their order
-            others[near] = np.maximum(others[near], late_ns // NS_PER_US)
+            if late_ns > _HELD_UP_NS:
+                near = slice(*np.searchsorted(read_ns, (woke_ns - late_ns, woke_ns + late_ns)))
+                others[near] = np.maximum(others[near], late_ns)
+        for since_ns, until_ns in behind:
+            near = slice(*np.searchsorted(read_ns, (since_ns, until_ns)))
+            others[near] = np.maximum(others[near], read_ns[near] - since_ns)
+        return others
+
+    def _bin_together(self, told: _Together, others_ns: _Numbers, batch: Batch) -> None:
+        frames, lag, gap = (_numbers(of) for of in (told.frames, told.lag_ns, told.gap_ns))
+        n, reads, lags, waits = (
+            np.repeat(of, frames) for of in (frames, _numbers(told.read_ns), lag, _numbers(told.backlog_ns))
+        )
+        oldest = np.repeat(np.maximum(lag, np.minimum(gap, others_ns)), frames)
+        nth = np.arange(1, len(n) + 1) - np.repeat(np.cumsum(frames) - frames, frames)  # the newest is the n-th
+        backlogged = waits > 0
+        most = np.where(backlogged, np.maximum(waits, lags), np.where(nth == n, lags, oldest))
+        # they came as may be between the oldest and the newest; what waited at the sender came when it was let in
+        arrived_ns = reads - np.where(backlogged, lags, oldest + (lags - oldest) * nth // n)
+        self._record(arrived_ns, lags // NS_PER_US, most // NS_PER_US, batch)
+        self._slices.add_backlogged(self._slices_of(arrived_ns[backlogged]))
+        windows = self._windows_of(arrived_ns)
         for window in np.unique(windows).tolist():
             here = windows == window
-            n, lag = frames[here], least[here]
-            older = np.where(backlog[here] > 0, backlog[here], np.minimum(gap[here], others[here]))
-            newest = np.maximum(lag, backlog[here])
-            most = np.concatenate([newest, np.repeat(np.maximum(lag, older), n - 1)])
-            self._record(window, np.repeat(lag, n), most, batch)
-            batch.add(window, "generator.read_bounds", value=int(n.sum()))
-            if behind := int(n[backlog[here] > 0].sum()):
-                self._windows[window].backlogged += behind
-                batch.add(window, "generator.read_backlog", value=behind)
+            batch.add(window, "generator.read_bounds", value=int(here.sum()))
+            if waited := int(backlogged[here].sum()):
+                batch.add(window, "generator.read_backlog", value=waited)
 
-    def _record(self, window: int, least: _Numbers, most: _Numbers, batch: Batch) -> None:
-        batch.hist(window, "read_lag").record_many(least)
-        batch.hist(window, "read_lag_most").record_many(most)
-        self._windows.setdefault(window, _Window()).lags.record_many(most)
+    def _record(self, arrived_ns: _Numbers, least: _Numbers, most: _Numbers, batch: Batch) -> None:
+        windows = self._windows_of(arrived_ns)
+        for window in np.unique(windows).tolist():
+            here = windows == window
+            batch.hist(window, "read_lag").record_many(least[here])
+            batch.hist(window, "read_lag_most").record_many(most[here])
+        self._slices.add(self._slices_of(arrived_ns), most)
 
     def _windows_of(self, at: _Numbers) -> _Numbers:
         found: _Numbers = (at + self._clock.wall_ns(0)) // self._window_ns
         return found
 
+    def _slices_of(self, at: _Numbers) -> _Numbers:
+        within: _Numbers = (at + self._clock.wall_ns(0)) % self._window_ns
+        return self._windows_of(at) * SLICES + within * SLICES // self._window_ns
+
     def _look_at(self, window: int, batch: Batch) -> None:
-        found, latencies = self._windows.pop(window), self._latencies.pop(window, Histogram())
-        p99_ms = (found.lags.percentile(_P99) or 0.0) / _US_PER_MS
-        arrival_ms = (latencies.percentile(_P99) or 0.0) / _US_PER_MS if latencies.n >= READS_AT_LEAST else 0.0
-        share_ms = READ_LAG_LIMIT_SHARE * arrival_ms
+        latencies = self._latencies.pop(window, Histogram())
+        known = latencies.n >= READS_AT_LEAST
+        arrival_ms, shift_us = ((latencies.percentile(q) or 0.0) if known else 0.0 for q in (_P99, 50.0))
+        first = window * SLICES + round(shift_us * NS_PER_US * SLICES / self._window_ns)
+        lags, backlogged = self._slices.between(first, first + SLICES)
+        p99_ms = (lags.percentile(_P99) or 0.0) / _US_PER_MS
+        share_ms = READ_LAG_LIMIT_SHARE * arrival_ms / _US_PER_MS
         limit_ms = max(READ_LAG_LIMIT_MS, share_ms)
-        if _is_above(found.lags, p99_ms, limit_ms):
-            backlog = found.backlogged > BACKLOG_SHARE * found.lags.n
-            self._judge(window, batch, p99_ms, limit_ms, backlog=backlog)
-        elif arrival_ms and _is_above(found.lags, p99_ms, share_ms):
+        if _is_above(lags, p99_ms, limit_ms):
+            self._judge(window, batch, p99_ms, limit_ms, backlog=backlogged > BACKLOG_SHARE * lags.n)
+        elif share_ms and _is_above(lags, p99_ms, share_ms):
             batch.add(window, "generator.read_rough")
 
 

@@ -11,8 +11,6 @@ Works with and without gevent's monkey patching: patched originals are asked for
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import socket
 import ssl
@@ -27,15 +25,12 @@ import gevent.lock
 import gevent.monkey
 import gevent.socket
 
-from loadtest.errors import TransportError
 from loadtest.transport.connection import READ_BYTES, READABLE, WRITABLE, Timer, WebSocket
-from loadtest.transport.handshake import OpeningHandshake, shown_address, split_url
 from loadtest.transport.interface import Endpoint, Handler, ReadLags
-from loadtest.transport.names import AddressBook, SockAddr
+from loadtest.transport.names import AddressBook
+from loadtest.transport.opening import Opening, lookup
 from loadtest.transport.scanner import common_header
-from loadtest.transport.sources import bind_source
-from loadtest.transport.stamped import Share, ask_for_stamps
-from loadtest.transport.tls import TlsStream
+from loadtest.transport.stamped import Share
 
 _FRAMES_A_TURN = 2048  # a few ms of work: beyond it the rest of the batch waits for the next turn
 _LONG_READ_BYTES = 2048  # longer than nearly every event: such a read holds several
@@ -95,7 +90,10 @@ class Poller:
         self._sessions: dict[Hashable, ssl.SSLSession] = {}  # of clients that are not connected
         self._sockets: dict[int, WebSocket] = {}
         self._left_over: list[tuple[int, int]] = []
-        self._addresses = AddressBook(_lookup, gevent.lock.RLock())
+        self._polled_ns = 0
+        self._was_full = False  # the epoll may have held back more
+        self._behind_since_ns = 0  # more was ready than was served, ever since
+        self._addresses = AddressBook(lookup, gevent.lock.RLock())
         self._pid = 0
         self._epoll: Any = None
         self._watcher: Any = None
@@ -124,7 +122,7 @@ class Poller:
         """
         self._own()
         session = None if client is None else self._sessions.pop(client, None)
-        opening = _Opening(endpoint, self._addresses, stamp=self._stamps.take(), session=session)
+        opening = Opening(endpoint, self._addresses, stamp=self._stamps.take(), session=session)
         opening.run()
         raw = gevent.monkey.get_original("socket", "socket")
         sock = raw(opening.family, socket.SOCK_STREAM, 0, opening.sock.detach())
@@ -188,7 +186,10 @@ class Poller:
         if self._pid != os.getpid():
             self._release()
             return
-        ready = self._left_over or self._epoll.poll(0, self.batch)
+        if not (ready := self._left_over):
+            self._polled_ns = time.monotonic_ns()
+            ready = self._epoll.poll(0, self.batch)
+            self._was_full = len(ready) == self.batch
         self.turns += 1
         if len(ready) > self.max_batch:
             self.max_batch = len(ready)
@@ -197,6 +198,17 @@ class Poller:
         while self._serve_some(remaining, limit) and self.frames < limit:
             pass
         self._left_over = list(remaining)
+        if self._lags is not None:
+            self._tell_whether_behind(self._lags)
+
+    def _tell_whether_behind(self, lags: ReadLags) -> None:
+        is_behind = bool(self._left_over or (self._was_full and self._epoll and self._epoll.poll(0, 1)))
+        if is_behind and not self._behind_since_ns:
+            self._behind_since_ns = self._polled_ns
+        if self._behind_since_ns:
+            lags.behind(self._behind_since_ns, time.monotonic_ns())
+            if not is_behind:
+                self._behind_since_ns = 0
 
     def _serve_some(self, remaining: Iterator[tuple[int, int]], limit: int) -> bool:
         """Read ready sockets, then hand on what they gave: reading alone keeps to the processor's caches.
@@ -318,182 +330,6 @@ class Poller:
         self._pid = 0
 
 
-class _Opening:
-    """One attempt to connect: resolve, dial, encrypt, upgrade, all within the endpoint's time."""
-
-    __slots__ = (
-        "_book",
-        "_endpoint",
-        "_session",
-        "_stage",
-        "_stamp",
-        "_uri",
-        "address",
-        "arrival_ns",
-        "family",
-        "rest",
-        "sock",
-        "stamped",
-        "subprotocol",
-        "tls",
-    )
-
-    def __init__(
-        self, endpoint: Endpoint, book: AddressBook, *, stamp: bool, session: ssl.SSLSession | None = None
-    ) -> None:
-        self._endpoint = endpoint
-        self._session = session
-        self._uri = split_url(endpoint.url)
-        self._book = book
-        self._stage = "resolving the name"
-        self._stamp = stamp
-        self.stamped = False
-        self.sock: Any = None
-        self.family = socket.AF_INET
-        self.address: SockAddr = ()
-        self.tls: TlsStream | None = None
-        self.subprotocol: str | None = None
-        self.rest = b""
-        self.arrival_ns = 0
-
-    def run(self) -> None:
-        """Connect.
-
-        Raises:
-            TransportError: it did not come about.
-        """
-        limit = gevent.Timeout(self._endpoint.connect_timeout_s)
-        try:
-            with limit:
-                self._dial()
-                if self._uri.secure:
-                    self._encrypt()
-                self._upgrade()
-        except BaseException as error:
-            if self.sock is not None:
-                self.sock.close()
-            if error is limit:
-                raise self._error(
-                    "timeout", f"no connection within {self._endpoint.connect_timeout_s:g} s, while {self._stage}"
-                ) from None
-            if isinstance(error, OSError):
-                raise self._network_error(error) from error
-            raise
-
-    def _dial(self) -> None:
-        host, port = self._uri.host, self._uri.port
-        deadline_s = time.monotonic() + self._endpoint.connect_timeout_s
-        addresses = self._book.addresses(host, port)
-        self._stage = "connecting to " + host
-        for index, (self.family, self.address) in enumerate(addresses):
-            try:
-                self.sock = gevent.socket.socket(self.family, socket.SOCK_STREAM)
-                bind_source(self.sock, self.family, self._endpoint.source_addresses)
-                self.stamped = self._stamp and ask_for_stamps(self.sock)
-                left_s = deadline_s - time.monotonic()
-                self.sock.settimeout(max(left_s, 0.0) / (len(addresses) - index) or None)
-                self.sock.connect(self.address)
-            except OSError:
-                self._book.doubt(host, port)
-                if index == len(addresses) - 1:
-                    raise
-                if self.sock is not None:
-                    self.sock.close()
-                continue
-            self.sock.settimeout(None)
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return
-
-    def _encrypt(self) -> None:
-        context = self._endpoint.ssl_context
-        if context is None:
-            raise self._error("tls", "a wss:// endpoint without a TLS context; make it with cable_endpoint()")
-        self._stage = "agreeing on TLS"
-        self.tls = TlsStream(context, self._uri.host, self._session)
-        try:
-            while True:
-                done = self.tls.handshake()
-                if out := self.tls.outgoing():
-                    self.sock.sendall(out)
-                if done:
-                    return
-                self.tls.receive(self._received())
-        except ssl.SSLError:
-            with contextlib.suppress(OSError):  # the alert is a courtesy; the error is raised either way
-                self.sock.sendall(self.tls.outgoing())
-            raise
-
-    def _upgrade(self) -> None:
-        self._stage = "waiting for the answer to the upgrade"
-        handshake = OpeningHandshake(self._endpoint)
-        request = handshake.request
-        if self.tls is not None:
-            self.tls.write(request)
-            request = self.tls.outgoing()
-        self.sock.sendall(request)
-        rest: bytes | None = None
-        while rest is None:
-            data = self.sock.recv(READ_BYTES)
-            self.arrival_ns = time.monotonic_ns()
-            if self.tls is not None:
-                data = self._decrypted(self.tls, data)
-            elif not data:
-                data = None
-            if data is None:
-                raise handshake.cut()
-            rest = handshake.feed(data)
-        self.rest = rest
-        self.subprotocol = handshake.subprotocol
-
-    def _decrypted(self, tls: TlsStream, data: bytes) -> bytes | None:
-        """The plain text of what was received, or None at the end of the stream."""
-        if not data:
-            return None
-        tls.receive(data)
-        plain = b""
-        while (text := tls.read()) is not None:
-            if not text:
-                return plain or None
-            plain += text
-        return plain
-
-    def _received(self) -> bytes:
-        data: bytes = self.sock.recv(READ_BYTES)
-        if not data:
-            raise ConnectionResetError(
-                errno.ECONNRESET,
-                "the server closed the connection while agreeing on TLS; is this the port that speaks TLS?",
-            )
-        return data
-
-    def _network_error(self, error: OSError) -> TransportError:
-        detail = error.strerror or str(error)
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return self._error(
-                "tls",
-                f"the server's certificate is not trusted: {error.verify_message}; if an authority of your own signed"
-                " it, name its PEM file in SSL_CERT_FILE",
-            )
-        if isinstance(error, ssl.SSLError):
-            return self._error("tls", f"{error.reason or detail}; is this the port that speaks TLS?")
-        if isinstance(error, socket.gaierror):
-            return self._error("dns", detail)
-        if isinstance(error, ConnectionRefusedError):
-            return self._error("refused", f"{detail}; nothing listens there")
-        if isinstance(error, TimeoutError):
-            return self._error("timeout", f"no connection within its time, while {self._stage}")
-        if isinstance(error, ConnectionError):
-            return self._error("reset", detail)
-        if error.errno in (errno.EMFILE, errno.ENFILE):
-            return self._error("no_files", f"{detail}; raise the limit with ulimit -n, or use more workers")
-        if error.errno == errno.EADDRNOTAVAIL:
-            return self._error("no_ports", f"{detail}; no local port is left towards the target: add --source-address")
-        return self._error("unreachable", detail)
-
-    def _error(self, kind: str, detail: str) -> TransportError:
-        return TransportError(kind, shown_address(self._endpoint.url), detail)
-
-
 def _nothing(reads: Iterator[Read]) -> tuple[int, Read | None]:
     """Takes no read, so that each goes to its handler."""
     return 0, next(reads, None)
@@ -512,8 +348,3 @@ class _Printed:
             self._seen.add(place)
             sys.stderr.write("The handler of a connection failed, and the connection was cut (shown once):\n")
             traceback.print_exception(error)
-
-
-def _lookup(host: str, port: int) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = gevent.socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
-    return found

@@ -86,6 +86,12 @@ class ReadLags(Protocol):
             backlog_ns: how long all reads have come back full; 0 where this one or the one before did not.
         """
 
+    def behind(self, since_ns: int, until_ns: int) -> None:
+        """Between two monotonic times more sockets were ready, at every turn, than a turn serves.
+
+        Before it, whatever had come was read. Called after every such turn, with the same beginning until it is over.
+        """
+
 
 class Socket(Protocol):
     """An open connection."""

@@ -33,10 +33,11 @@ from loadtest.cable import CableConnection, Confirmed, Welcomed  # noqa: E402
 from loadtest.clock import NS_PER_MS, NS_PER_S, NS_PER_US, SystemClock  # noqa: E402
 from loadtest.collect import Action, Collector, CollectorSettings, Entry, Receiver, emission_key  # noqa: E402
 from loadtest.collect.alike import take_alike  # noqa: E402
+from loadtest.collect.marks import DUE_WIDTH, SEQUENCE_WIDTH  # noqa: E402
 from loadtest.collect.subjects import actor_name, subject_key  # noqa: E402
 from loadtest.directory import Agent, Contact, Directory  # noqa: E402
 from loadtest.errors import LoadtestError  # noqa: E402
-from loadtest.metrics import Batch, Histogram  # noqa: E402
+from loadtest.metrics import Batch  # noqa: E402
 from loadtest.transport.address import cable_endpoint  # noqa: E402
 from loadtest.transport.gevent_ws import Poller  # noqa: E402
 from loadtest.users.fleet import Fleet  # noqa: E402
@@ -58,20 +59,27 @@ def _inboxes(user: int) -> tuple[int, ...]:
     return tuple(frames.inbox(audience, user // audience) for audience in AUDIENCES)
 
 
+def sequence_of(text: bytes) -> int:
+    """The sequence in the mark of a frame that has the server's stamp, which follows the mark."""
+    end = text.find(b":ns=") - DUE_WIDTH - 1
+    return int(text[end - SEQUENCE_WIDTH : end], 36)
+
+
 class StampedReceiver(Receiver):
     """A receiver that also holds each frame's arrival against the server's own stamp, for paced stretches."""
 
-    __slots__ = ("arrived", "read", "read_at")
+    __slots__ = ("arrived", "read", "sent")
 
     read: list[int]
-    read_at: list[int]
+    sent: list[tuple[int, int]]
     arrived: list[int]
 
     def on_text(self, data: bytes, start: int, end: int, arrival_ns: int, lag_ns: int = -1) -> None:
-        sent_ns = stamp_of(bytes(data[start:end]))
+        text = bytes(data[start:end])
+        sent_ns = stamp_of(text)
         if sent_ns:
             self.read.append(arrival_ns - sent_ns)
-            self.read_at.append(arrival_ns)
+            self.sent.append((sequence_of(text), sent_ns))
             if lag_ns >= 0:
                 self.arrived.append(arrival_ns - lag_ns - sent_ns)
         super().on_text(data, start, end, arrival_ns, lag_ns)
@@ -114,10 +122,10 @@ class Client:
         self._ticking = BoundedSemaphore(1)
         self.totals: Counter[str] = Counter()
         self.read: list[int] = []
-        self.read_at: list[int] = []
+        self.sent: list[tuple[int, int]] = []  # of each: its emission's sequence, and the server's stamp
+        self.paced: Pace | None = None
         self.arrived: list[int] = []
         self.judged: dict[str, set[int]] = {"marked": set(), "rough": set()}
-        self.latencies: dict[int, Histogram] = {}  # up to the arrival, by the window that they are of
         self._latency_ns = round(latency_ms * NS_PER_MS)
         self._receiver_class = StampedReceiver if stamped_receivers else Receiver
 
@@ -137,7 +145,7 @@ class Client:
             self.collector, cable, user, "agent", identifier, on_event, lambda *_: say({"error": "a socket was closed"})
         )
         if isinstance(receiver, StampedReceiver):
-            receiver.read, receiver.read_at, receiver.arrived = self.read, self.read_at, self.arrived
+            receiver.read, receiver.sent, receiver.arrived = self.read, self.sent, self.arrived
         socket = self.poller.connect(self.endpoint, receiver)
         cable.opened(self.clock.now_ns())
         welcomed.wait()
@@ -182,9 +190,6 @@ class Client:
                 self.totals[metric] += int(value)
                 if metric == "generator.read_rough":
                     self.judged["rough"].add(window)
-            for (window, metric, _, _), hist in batch.hists.items():
-                if metric == "fanout_arrival":
-                    self.latencies.setdefault(window, Histogram()).merge(hist)
             for note in batch.notes:
                 if note.kind == "breach" and note.data.get("measure") == "read_lag":
                     self.totals["marked"] += 1
@@ -237,9 +242,9 @@ class Client:
 
     def pace(self, pace: Pace) -> None:
         """Open emissions as they fall due and receive them."""
-        for kept in (self.read, self.read_at, self.arrived, self.latencies, *self.judged.values()):
+        for kept in (self.read, self.sent, self.arrived, *self.judged.values()):
             kept.clear()
-        step_us = pace.audience * 1e6 / pace.rate
+        self.paced = pace
         emissions = pace.frames // pace.audience
         groups = self.sockets // pace.audience
         target = self.poller.frames + pace.frames
@@ -249,7 +254,7 @@ class Client:
         while self.poller.frames < target and self.clock.now_ns() < limit_ns:
             until_ns = self.clock.now_ns() + _AHEAD_NS
             while opened < emissions:
-                due_ns = self.clock.mono_ns(round(pace.t0_us + opened * step_us) * NS_PER_US)
+                due_ns = self.clock.mono_ns(round(pace.due_us(opened)) * NS_PER_US)
                 if due_ns > until_ns:
                     break
                 self.open(pace.kind, pace.sequence + opened, frames.inbox(pace.audience, opened % groups), due_ns)
@@ -269,17 +274,23 @@ class Client:
         self.totals.clear()
 
     def windows(self) -> list[tuple[int, float, float, bool, bool]]:
-        """Of each window of the last stretch: frames read, p99 of their error in us and of latencies up to the arrival,
-        whether it is marked, whether it is rough.
+        """Of each window of the last stretch: frames due in it, p99 of their error in us and of how long the server
+        took by its own stamp, whether it is marked, whether it is rough.
         """
+        if self.paced is None or not self.read:
+            return []
         errors_us = np.array(self.read, np.int64) / NS_PER_US
-        windows = (np.array(self.read_at, np.int64) + self.clock.wall_ns(0)) // self.collector.window_ns
+        sequence, sent_ns = np.array(self.sent, np.int64).T
+        due_us = self.paced.due_us(sequence - self.paced.sequence)
+        due_ns = due_us.astype(np.int64) * NS_PER_US - self._latency_ns
+        took_us = (sent_ns + self.clock.wall_ns(0) - due_ns) / NS_PER_US
+        windows = due_ns // self.collector.window_ns
         told = []
         for window in np.unique(windows).tolist():
-            here = errors_us[windows == window]
-            p99_us = float(np.percentile(here, 99))
-            latency_us = self.latencies.get(window, Histogram()).percentile(99.0) or 0.0
-            told.append((len(here), p99_us, latency_us, *(window in self.judged[how] for how in ("marked", "rough"))))
+            here = windows == window
+            p99s_us = (float(np.percentile(of[here], 99)) for of in (errors_us, took_us))
+            how = (window in self.judged[name] for name in ("marked", "rough"))
+            told.append((int(here.sum()), *p99s_us, *how))
         return told
 
 

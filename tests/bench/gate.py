@@ -25,7 +25,7 @@ _DIGITS = 19
 
 @dataclass(frozen=True)
 class Pace:
-    """A paced stretch: emission ``i`` is due at ``t0_us + i * audience / rate``."""
+    """A paced stretch."""
 
     kind: str
     rate: float
@@ -34,6 +34,10 @@ class Pace:
     t0_us: int
     sequence: int
     audience: int
+
+    def due_us(self, number: Any) -> Any:
+        """When the stretch's emission of this number is due, Unix microseconds; of many at once for an array."""
+        return self.t0_us + number * (self.audience * 1e6 / self.rate)
 
 
 @dataclass(frozen=True)

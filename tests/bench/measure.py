@@ -74,8 +74,8 @@ class Paced:
         p99_us: its 99th percentile.
         arrival_p99_us: 99th percentile of kernel's arrival - server's stamp, for ours.
         marked: windows that ours has marked as untrusted.
-        windows: of ours: frames read, p99 of their error in us, that of latencies up to the arrival, whether it is
-            marked, whether it is rough.
+        windows: of ours: frames due in it, p99 of their error in us and of how long the server took by its own stamp,
+            whether it is marked, whether it is rough.
         note: why there is nothing.
     """
 

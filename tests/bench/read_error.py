@@ -36,10 +36,10 @@ LEAST_FRAMES = 1000
 _GRACE_S = 30.0
 
 
-def untold(paced: Paced, latency_ms: float) -> int:
+def untold(paced: Paced) -> int:
     """Windows whose error is more than a tenth of the latency, and that are neither marked nor rough."""
     return sum(
-        n >= LEAST_FRAMES and p99_us > ERROR_SHARE * max(latency_us, latency_ms * 1000) and not marked and not rough
+        n >= LEAST_FRAMES and p99_us > ERROR_SHARE * latency_us and not marked and not rough
         for n, p99_us, latency_us, marked, rough in paced.windows
     )
 
@@ -58,7 +58,7 @@ def row(rate: float, paced: Paced, latency_ms: float) -> list[str]:
         f"{error_us / 10 / latency_ms:.0f} %",
         f"{sum(marked for *_, marked, _ in whole)} of {len(whole)}",
         f"{sum(rough for *_, rough in whole)}",
-        f"{untold(paced, latency_ms)}",
+        f"{untold(paced)}",
     ]
 
 
@@ -70,7 +70,7 @@ def held(found: dict[tuple[float, float], Paced]) -> bool:
         if rate == ARRIVAL_RATE and paced.arrival_p99_us is not None
     ]
     exact = not arrivals or statistics.median(arrivals) < ARRIVAL_LIMIT_US
-    return exact and not any(untold(paced, latency_ms) for (latency_ms, _), paced in found.items())
+    return exact and not any(untold(paced) for paced in found.values())
 
 
 def measured(

@@ -15,7 +15,7 @@ N = LEAST_FRAMES
 @pytest.mark.parametrize(
     ("window", "found"),
     [
-        ((N, 9_900.0, 0.0, False, False), 0),
+        ((N, 9_900.0, 100_500.0, False, False), 0),
         ((N, 10_100.0, 100_500.0, False, False), 1),
         ((N, 10_100.0, 100_500.0, True, False), 0),
         ((N, 10_100.0, 100_500.0, False, True), 0),
@@ -25,7 +25,7 @@ N = LEAST_FRAMES
 )
 def test_an_error_above_a_tenth_has_to_be_told(window: tuple[int, float, float, bool, bool], found: int) -> None:
     """Of 100 ms that is 10 ms; a window is told when it is marked or rough."""
-    assert untold(Paced(1.0, 0.5, 1.0, 1.0, windows=[window]), 100.0) == found
+    assert untold(Paced(1.0, 0.5, 1.0, 1.0, windows=[window])) == found
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ class Log:
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
+        self.clock.advance(0.9)  # into the first window, so that what is read at once had arrived in it
         self.marked: list[tuple[int, float, float]] = []
         self.backlogs: list[bool] = []
         self.log = ReadLagLog(self.clock, window_ns=NS_PER_S, deadline_s=DEADLINE_S, judge=self.judge)
@@ -48,7 +49,7 @@ class Log:
         return batch
 
 
-def test_lags_are_binned_where_they_were_read():
+def test_lags_are_binned_where_their_messages_arrived():
     """Exact lags and lower bounds are in one histogram of their window, and the bounds are counted."""
     log = Log()
     log.read(1.0)
@@ -186,6 +187,68 @@ def test_messages_that_came_while_the_loop_was_held_up_waited_for_it():
     assert log.marked == [(10, pytest.approx(300.0, rel=0.01), 5.0)]
 
 
+def test_messages_that_came_while_the_poller_was_behind_waited_for_it():
+    """Every turn had left sockets over for 80 ms, so that a silent one may have been ready as long, and no longer.
+
+    What was read before, or after whatever was ready had been read, is not touched by it.
+    """
+    log = Log()
+    log.read_together(2, 0.1, 60_000.0)
+    log.clock.advance(10)
+    since_ns = log.clock.now_ns()
+    for ms in (30, 80):
+        log.clock.advance((since_ns + ms * NS_PER_MS - log.clock.now_ns()) / NS_PER_S)
+        log.read_together(2, 0.1, 60_000.0)
+        log.log.behind(since_ns, log.clock.now_ns() + 1)
+    log.clock.advance(10)
+    log.read_together(2, 0.1, 60_000.0)
+    batch = log.flush(final=True)
+    most = {window - log.first: hist for (window, of, _, _), hist in batch.hists.items() if "most" in of}
+
+    assert {0: (2, 100), 10: (4, 80_000), 20: (2, 100)} == {n: (hist.n, hist.max_us) for n, hist in most.items()}
+    assert most[10].sum_us == 30_000 + 80_000 + 2 * 100
+
+
+def test_a_standstill_spoils_the_windows_that_it_lasted():
+    """Messages came all the while, and all were read at its end: each window has its own, as late as they were."""
+    log = Log()
+    log.clock.advance(2.6)
+    for ms in range(2700):
+        log.read(float(ms))
+    batch = log.flush(final=True)
+    longest = {window - log.first: hist.max_us for (window, of, _, _), hist in batch.hists.items() if of == "read_lag"}
+
+    assert {0: 2_699_000, 1: 2_500_000, 2: 1_500_000, 3: 500_000} == longest
+    assert [0, 1, 2, 3] == [window for window, _, _ in log.marked if window >= 0]
+
+
+def test_several_messages_of_one_read_came_one_after_the_other():
+    """Between the oldest that may be and the newest, so that a socket's silence is no window's."""
+    log = Log()
+    log.clock.advance(2)
+    for _ in range(3):
+        log.read(2000.0)
+    log.read_together(3, 0.0, 60_000.0)
+    batch = log.flush()
+
+    counts = {key[0] - log.first: n for key, n in batch.counts.items() if key[1] == "generator.read_bounds"}
+    assert counts == {1: 1, 2: 2}
+
+
+@pytest.mark.parametrize(("latency_ms", "marks"), [(0.0, False), (380.0, False), (450.0, True), (700.0, True)])
+def test_a_window_is_judged_by_what_arrived_as_late_as_its_latencies_say(latency_ms, marks):
+    """Reads are late from 0.4 s after its end on: its deliveries are among them where they take longer than that."""
+    log = Log()
+    for step in range(50):
+        log.clock.advance(0.02)
+        for _ in range(10):
+            log.read(0.001 if step < 28 else 80.0)  # which had arrived from then on
+    log.flush((latency_ms,) * 100)
+    log.flush(final=True)
+
+    assert [marks] == [bool([n for n, _, _ in log.marked if n == 0])]
+
+
 def test_a_backlog_makes_everything_as_late_as_it_is_old():
     """Sockets that no read empties: the stamp stays at what the receive buffer holds, the lag goes on to grow."""
     log = Log()
@@ -193,7 +256,7 @@ def test_a_backlog_makes_everything_as_late_as_it_is_old():
         log.clock.advance(1)
         for _ in range(20):
             log.read_together(16, 600.0, 50.0, 1000.0 * second)
-        log.flush((700.0,) * 100 if second == 1 else ())
+        log.flush()
     log.flush(final=True)
 
     assert [1000.0, 2000.0, 3000.0, 4000.0] == pytest.approx([p99_ms for _, p99_ms, _ in log.marked], rel=0.01)

@@ -33,6 +33,9 @@ class Lags:
         self.bounds.append((frames, read_ns, lag_ns))
         self.waits.append((gap_ns, backlog_ns))
 
+    def behind(self, since_ns: int, until_ns: int) -> None:
+        raise AssertionError((since_ns, until_ns))  # a few sockets are never too many
+
 
 class Ear:
     """Handler and peer of a scanner: keeps each message's lag."""
