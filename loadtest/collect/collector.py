@@ -109,6 +109,11 @@ class Collector:
         self.on_away: OnAway = lambda identities, written_ns, event: None
         log_path = settings.delivery_log
         self._deliveries = None if log_path is None else DeliveryLog(Path(log_path), self.people, self.epochs)
+        self.health = Health(clock, window_ns=self.window_ns, worker=settings.worker, cpu_times=cpu_times)
+        #: told by the transport how long the kernel had held what was read
+        self.read_lags = ReadLagLog(
+            clock, window_ns=self.window_ns, deadline_s=settings.deadline_s, judge=self.health.judge_read_lag
+        )
         self.ledger = Ledger(
             self.people,
             self.epochs,
@@ -121,6 +126,7 @@ class Collector:
             on_missing=self.hearing.missed,
             on_away=self._was_away,
             on_latencies=None if self._deliveries is None else self._deliveries.write,
+            on_reads=self.read_lags.delivered,
         )
         self.presence = Presence(
             self.people,
@@ -137,11 +143,6 @@ class Collector:
                 workers=settings.workers,
                 strangers=strangers,
             ),
-        )
-        self.health = Health(clock, window_ns=self.window_ns, worker=settings.worker, cpu_times=cpu_times)
-        #: told by the transport how long the kernel had held what was read
-        self.read_lags = ReadLagLog(
-            clock, window_ns=self.window_ns, deadline_s=settings.deadline_s, judge=self.health.judge_read_lag
         )
         self.checks = Checks(self.people, settings.dialect, self)
         self.batch = Batch()

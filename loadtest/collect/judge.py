@@ -47,6 +47,9 @@ OnAway = Callable[[NDArray[np.int64], int, str], None]
 OnLatencies = Callable[[Entry, NDArray[np.int64], NDArray[np.int64]], None]
 """Told the latencies of an emission as they are recorded: which epochs', and microseconds from the due time."""
 
+OnReads = Callable[[int, NDArray[np.int64]], None]
+"""Told of latencies as they are recorded: in which window, and the monotonic nanoseconds of the reads they end in."""
+
 
 class Judge:
     """Draws up entries.
@@ -64,6 +67,7 @@ class Judge:
         on_missing: told who missed an emission.
         on_away: told who was not there for one.
         on_latencies: told every latency that is recorded.
+        on_reads: told when those deliveries were read.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Judge:
         on_missing: OnMissing | None = None,
         on_away: OnAway | None = None,
         on_latencies: OnLatencies | None = None,
+        on_reads: OnReads | None = None,
     ) -> None:
         self._people = people
         self._epochs = epochs
@@ -95,6 +100,7 @@ class Judge:
         self._on_missing = on_missing
         self._on_away = on_away
         self._on_latencies = on_latencies
+        self._on_reads = on_reads
 
     def window_at(self, mono_ns: int) -> int:
         """The number of the window a monotonic time falls in."""
@@ -296,6 +302,8 @@ class Judge:
         window = self.window_of(entry)
         if self._on_latencies is not None:
             self._on_latencies(entry, epochs, _since_us(entry, arrivals, action.due_ns))
+        if self._on_reads is not None:
+            self._on_reads(window, arrivals)
         roles = self._roles_of(epochs)
         for number, role in enumerate(ROLES):
             of_role = arrivals[roles == number]

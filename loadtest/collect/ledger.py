@@ -47,7 +47,7 @@ from loadtest.clock import NS_PER_S, NS_PER_US, Clock
 from loadtest.collect.announcement import read_announcement, write_announcement
 from loadtest.collect.entry import TICKS_AT_LEAST, Action, Entry, Seen
 from loadtest.collect.epochs import Epochs
-from loadtest.collect.judge import Judge, OnAway, OnLatencies, OnMissing
+from loadtest.collect.judge import Judge, OnAway, OnLatencies, OnMissing, OnReads
 from loadtest.collect.order import Order
 from loadtest.collect.people import ROLES, People
 from loadtest.collect.subjects import MARKED, event_of
@@ -93,6 +93,7 @@ class Ledger:
         on_missing: told who missed an emission, see :data:`loadtest.collect.judge.OnMissing`.
         on_away: told who was not there for one, see :data:`loadtest.collect.judge.OnAway`.
         on_latencies: told every latency that is recorded, see :data:`loadtest.collect.judge.OnLatencies`.
+        on_reads: told when the deliveries were read, see :data:`loadtest.collect.judge.OnReads`.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Ledger:
         on_missing: OnMissing | None = None,
         on_away: OnAway | None = None,
         on_latencies: OnLatencies | None = None,
+        on_reads: OnReads | None = None,
     ) -> None:
         self._people = people
         self._epochs = epochs
@@ -130,6 +132,7 @@ class Ledger:
             on_missing=on_missing,
             on_away=on_away,
             on_latencies=on_latencies,
+            on_reads=on_reads,
         )
         self._overdue_limit = overdue_limit
         self._unannounced_limit = unannounced_limit

@@ -21,16 +21,16 @@ to 5 ms is no breach: on a server that answers in 3 ms a tenth is 0.3 ms, which 
 and every such run would be INVALID. Where the lag is above a tenth and not above 5 ms the window is counted as *rough*
 instead: its latencies at the read are more than 10 % too long, those up to the arrival are not, and the report says so.
 
-Whose lag. A lag is that of the moment at which its message arrived, not of the read: after a standstill of seconds the
-spoiled windows are those that it lasted. Latencies belong to the window in which their emission was due, so a window is
-judged by what arrived as much later as its median latency up to the arrival is, to a fiftieth of a window: nothing that
-comes before its first message or after its last weighs as much as its 99th percentile does.
+Whose lag. Latencies belong to the window in which their emission was due, wherever they were read, and so do the lags
+that a window is judged by: those of the deliveries whose latencies it holds, told apart by the time of their read. The
+histograms are of the windows in which messages arrived, so that a standstill of seconds is where it was; they hold what
+was no delivery as well.
 
-Fewer than a hundred reads have no 99th percentile, and fewer than three late ones are a hiccup: they mark nothing
+Fewer than a hundred deliveries have no 99th percentile, and fewer than three late ones are a hiccup: they mark nothing
 (lateness and loop lag watch over small loads).
 
 A ping is no delivery: a server sends one to every socket at once, so the last of a thousand is read some 6 ms after
-it came however idle this process is. A message among them is late by its own lag, which counts; theirs does not.
+it came however idle this process is. A message among them is late by its own lag, which counts; theirs is in no figure.
 
 Latencies of a window keep coming until its deliveries' deadline is over, so a window waits for them before it is
 judged.
@@ -40,7 +40,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections import Counter
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
@@ -48,7 +48,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.clock import NS_PER_MS, NS_PER_S, NS_PER_US, Clock
-from loadtest.metrics import Batch, Histogram, buckets
+from loadtest.metrics import Batch, Histogram
 
 READ_LAG_LIMIT_MS = 5.0
 READ_LAG_LIMIT_SHARE = 0.1
@@ -58,16 +58,14 @@ READS_AT_LEAST = 100
 BACKLOG_SHARE = 0.01
 """Of a window's messages: so many of sockets with a backlog are in its p99."""
 
-SLICES = 50
-"""Of a window. Half of one, by which its messages are mistaken for a neighbour's, is one in a hundred."""
-
 _P99 = 99.0
-_BUCKETS = buckets.SIZE
 _HELD_UP_NS = 5 * NS_PER_MS
 _US_PER_MS = NS_PER_MS // NS_PER_US
 
 _Numbers: TypeAlias = NDArray[np.int64]
+_Flags: TypeAlias = NDArray[np.bool_]
 _NONE: _Numbers = np.empty(0, np.int64)
+_KEPT_S = 2.0  # longer than a tick
 
 
 class Judge(Protocol):
@@ -94,42 +92,52 @@ class _Together:
         self.read_ns, self.frames, self.lag_ns, self.gap_ns, self.backlog_ns = (array("q") for _ in range(5))
 
 
-class _Slices:
-    """Lags by when their messages arrived, as bucket counts of slices of a window, for as long as they are needed."""
+class _Reads:
+    """Lags by the time of the read, for as long as somebody may ask for one.
+
+    Args:
+        kept_ns: how long that is.
+    """
+
+    def __init__(self, kept_ns: int) -> None:
+        self._kept_ns = kept_ns
+        self._told: deque[tuple[_Numbers, _Numbers, _Flags]] = deque()  # read at, rising; lag in us; of a backlog
+
+    def add(self, read_ns: _Numbers, lags_us: _Numbers, backlogged: _Flags) -> None:
+        """Messages were read at these times; those of one read have one time, and of their lags the longest counts."""
+        if len(read_ns):
+            order = np.lexsort((lags_us, read_ns))
+            self._told.append((read_ns[order], lags_us[order], backlogged[order]))
+
+    def find(self, read_ns: _Numbers) -> tuple[_Numbers, _Flags]:
+        """What is known of deliveries that were read at these times, in no order: their lags, and whether of a backlog.
+
+        Those on sockets without stamps are not among them.
+        """
+        sought = np.sort(read_ns)
+        lags, backlogged = [_NONE], [_NONE.astype(bool)]
+        for at, of_us, waited in self._told:
+            here = sought[slice(*np.searchsorted(sought, (at[0], at[-1] + 1)))]
+            place = np.searchsorted(at, here, "right") - 1
+            known = place[at[place] == here]
+            lags.append(of_us[known])
+            backlogged.append(waited[known])
+        return np.concatenate(lags), np.concatenate(backlogged)
+
+    def forget(self, now_ns: int) -> None:
+        """Drop what is too old to be asked for."""
+        while self._told and self._told[0][0][-1] < now_ns - self._kept_ns:
+            self._told.popleft()
+
+
+class _Window:
+    """The lags of a window's deliveries."""
+
+    __slots__ = ("backlogged", "lags")
 
     def __init__(self) -> None:
-        self._told: list[tuple[_Numbers, _Numbers]] = []  # a tick each: (slice, bucket) in one number, rising; counts
-        self._backlogged: Counter[int] = Counter()
-
-    def add(self, slices: _Numbers, lags_us: _Numbers) -> None:
-        """So many messages arrived in these slices, with these lags."""
-        if len(slices):
-            index = Histogram.index_of(np.clip(lags_us, 0, buckets.MAX_US))
-            self._told.append(np.unique(slices * _BUCKETS + index, return_counts=True))
-
-    def add_backlogged(self, slices: _Numbers) -> None:
-        """So many messages of sockets with a backlog arrived in these slices."""
-        self._backlogged.update(slices.tolist())
-
-    def windows(self) -> set[int]:
-        """Windows of which there is anything."""
-        return {w for told, _ in self._told for w in np.unique(told // (_BUCKETS * SLICES)).tolist()}
-
-    def between(self, first: int, end: int) -> tuple[Histogram, int]:
-        """The lags of some slices, the last not among them, and how many messages had a backlog."""
-        found = [(told, n, slice(*np.searchsorted(told, (first * _BUCKETS, end * _BUCKETS)))) for told, n in self._told]
-        index = np.concatenate([_NONE, *(told[here] % _BUCKETS for told, _, here in found)])
-        counts = np.bincount(index, np.concatenate([_NONE, *(n[here] for _, n, here in found)])).astype(np.int64)
-        index = np.flatnonzero(counts)
-        backlogged = sum(n for at, n in self._backlogged.items() if first <= at < end)
-        return Histogram.from_sparse(index, counts[index]), backlogged
-
-    def forget(self, end: int) -> None:
-        """Nothing before this slice is needed any more."""
-        kept = [(slice(np.searchsorted(told, end * _BUCKETS), None), told, n) for told, n in self._told]
-        self._told = [(told[here].copy(), n[here].copy()) for here, told, n in kept if len(told[here])]
-        for at in [at for at in self._backlogged if at < end]:
-            del self._backlogged[at]
+        self.lags = Histogram()
+        self.backlogged = 0
 
 
 class ReadLagLog:
@@ -152,7 +160,9 @@ class ReadLagLog:
         self._together = _Together()
         self._pings = array("q")  # when they were read
         self._behind: list[tuple[int, int]] = []
-        self._slices = _Slices()
+        self._reads = _Reads(round((deadline_s + _KEPT_S) * NS_PER_S))
+        self._delivered: dict[int, list[_Numbers]] = {}  # by window: when deliveries were read
+        self._windows: dict[int, _Window] = {}
         self._latencies: dict[int, Histogram] = {}
 
     def exact(self, read_ns: int, lag_ns: int) -> None:
@@ -180,6 +190,10 @@ class ReadLagLog:
             self._behind.pop()
         self._behind.append((since_ns, until_ns))
 
+    def delivered(self, window: int, read_ns: NDArray[np.int64]) -> None:
+        """Latencies of a window were recorded, of deliveries that were read at these monotonic times, shape (n,)."""
+        self._delivered.setdefault(window, []).append(read_ns)
+
     def flush(
         self, now_window: int, batch: Batch, *, held_up: Sequence[tuple[int, int]] = (), final: bool = False
     ) -> None:
@@ -206,15 +220,22 @@ class ReadLagLog:
         for (window, metric, _, _), hist in batch.hists.items():
             if metric == "fanout_arrival" and now_window - window <= self._patience:
                 self._latencies.setdefault(window, Histogram()).merge(hist)
-        known = self._slices.windows() | self._latencies.keys()
+        for window, read_at in self._delivered.items():
+            lags_us, backlogged = self._reads.find(np.concatenate(read_at))
+            found = self._windows.setdefault(window, _Window())
+            found.lags.record_many(lags_us)
+            found.backlogged += int(backlogged.sum())
+        self._delivered.clear()
+        self._reads.forget(self._clock.now_ns())
+        known = self._windows.keys() | self._latencies.keys()
         for window in sorted(w for w in known if final or now_window - w > self._patience):
             self._look_at(window, batch)
-            self._slices.forget((window + 1) * SLICES)
 
     def _bin_exact(self, read_ns: _Numbers, lags_ns: _Numbers, batch: Batch) -> dict[int, int]:
         """Returns the tail of the lags read in each window, in microseconds."""
         values = lags_ns // NS_PER_US
         self._record(read_ns - lags_ns, values, values, batch)
+        self._reads.add(read_ns, values, np.zeros(len(values), bool))
         windows = self._windows_of(read_ns)
         return {window: _tail(values[windows == window]) for window in np.unique(windows).tolist()}
 
@@ -252,7 +273,7 @@ class ReadLagLog:
         # they came as may be between the oldest and the newest; what waited at the sender came when it was let in
         arrived_ns = reads - np.where(backlogged, lags, oldest + (lags - oldest) * nth // n)
         self._record(arrived_ns, lags // NS_PER_US, most // NS_PER_US, batch)
-        self._slices.add_backlogged(self._slices_of(arrived_ns[backlogged]))
+        self._reads.add(reads, most // NS_PER_US, backlogged)
         windows = self._windows_of(arrived_ns)
         for window in np.unique(windows).tolist():
             here = windows == window
@@ -266,28 +287,21 @@ class ReadLagLog:
             here = windows == window
             batch.hist(window, "read_lag").record_many(least[here])
             batch.hist(window, "read_lag_most").record_many(most[here])
-        self._slices.add(self._slices_of(arrived_ns), most)
 
     def _windows_of(self, at: _Numbers) -> _Numbers:
         found: _Numbers = (at + self._clock.wall_ns(0)) // self._window_ns
         return found
 
-    def _slices_of(self, at: _Numbers) -> _Numbers:
-        within: _Numbers = (at + self._clock.wall_ns(0)) % self._window_ns
-        return self._windows_of(at) * SLICES + within * SLICES // self._window_ns
-
     def _look_at(self, window: int, batch: Batch) -> None:
-        latencies = self._latencies.pop(window, Histogram())
-        known = latencies.n >= READS_AT_LEAST
-        arrival_ms, shift_us = ((latencies.percentile(q) or 0.0) if known else 0.0 for q in (_P99, 50.0))
-        first = window * SLICES + round(shift_us * NS_PER_US * SLICES / self._window_ns)
-        lags, backlogged = self._slices.between(first, first + SLICES)
-        p99_ms = (lags.percentile(_P99) or 0.0) / _US_PER_MS
-        share_ms = READ_LAG_LIMIT_SHARE * arrival_ms / _US_PER_MS
+        found, latencies = self._windows.pop(window, _Window()), self._latencies.pop(window, Histogram())
+        p99_ms = (found.lags.percentile(_P99) or 0.0) / _US_PER_MS
+        arrival_ms = (latencies.percentile(_P99) or 0.0) / _US_PER_MS if latencies.n >= READS_AT_LEAST else 0.0
+        share_ms = READ_LAG_LIMIT_SHARE * arrival_ms
         limit_ms = max(READ_LAG_LIMIT_MS, share_ms)
-        if _is_above(lags, p99_ms, limit_ms):
-            self._judge(window, batch, p99_ms, limit_ms, backlog=backlogged > BACKLOG_SHARE * lags.n)
-        elif share_ms and _is_above(lags, p99_ms, share_ms):
+        if _is_above(found.lags, p99_ms, limit_ms):
+            backlog = found.backlogged > BACKLOG_SHARE * found.lags.n
+            self._judge(window, batch, p99_ms, limit_ms, backlog=backlog)
+        elif arrival_ms and _is_above(found.lags, p99_ms, share_ms):
             batch.add(window, "generator.read_rough")
 
 

@@ -1,8 +1,8 @@
 """The collectors of a process together: windows, users' time, phases."""
 
 from loadtest.clock import VirtualClock
-from loadtest.collect import EndCause
-from tests.collect.support import BOB, CLEO, CONTACT_1, action, collector
+from loadtest.collect import EndCause, emission_key
+from tests.collect.support import ADMIN, BOB, CLEO, CONTACT_1, action, collector
 
 
 def _sums(batch, metric):
@@ -116,3 +116,27 @@ def test_a_batch_is_handed_over_once():
     second = _sums(subject.collect(clock.advance(1)), "delivery.received")
 
     assert (first, second) == ({"agent": 3}, {})
+
+
+def test_deliveries_that_were_read_late_mark_the_window_they_were_due_in():
+    """They are due at the end of a second and read in the next one, 7 ms after the kernel had them."""
+    subject, clock = collector(deadline_s=2.0, window_s=1.0)
+    epochs = [subject.confirmed(identity, clock.now_ns()) for identity in (ADMIN, BOB, CLEO, CONTACT_1)]
+    clock.advance(60 - clock.wall_ns(clock.now_ns()) % 10**9 / 1e9 - 0.001)
+    due = subject.window(clock.now_ns())
+    keys = [emission_key(0, n).encode() for n in range(25)]
+    for key in keys:
+        entry = subject.ledger.open(key, action(clock.now_ns()))
+        subject.ledger.written(entry, clock.now_ns())
+        subject.ledger.responded(entry, clock.now_ns(), "ok")
+    clock.advance(0.008)
+    for key in keys:
+        for epoch in epochs:
+            clock.advance(1e-6)
+            subject.read_lags.exact(clock.now_ns(), 7_000_000)
+            subject.tick(key, epoch, clock.now_ns(), 7_000_000)
+    subject.collect(clock.now_ns())
+    clock.advance(10)
+    notes = [note for note in subject.collect(clock.now_ns(), final=True).notes if note.kind == "breach"]
+
+    assert [(due, "read_lag")] == [(note.data["window"], note.data["measure"]) for note in notes]
