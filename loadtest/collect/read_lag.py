@@ -104,10 +104,12 @@ class _Reads:
         self._told: deque[tuple[_Numbers, _Numbers, _Flags]] = deque()  # read at, rising; lag in us; of a backlog
 
     def add(self, read_ns: _Numbers, lags_us: _Numbers, backlogged: _Flags) -> None:
-        """Messages were read at these times; those of one read have one time, and of their lags the longest counts."""
+        """There were reads at these times, with the longest lag of their messages."""
+        if (np.diff(read_ns) < 0).any():  # seldom: two ways of reading in one turn
+            order = np.argsort(read_ns)
+            read_ns, lags_us, backlogged = read_ns[order], lags_us[order], backlogged[order]
         if len(read_ns):
-            order = np.lexsort((lags_us, read_ns))
-            self._told.append((read_ns[order], lags_us[order], backlogged[order]))
+            self._told.append((read_ns, lags_us, backlogged))
 
     def find(self, read_ns: _Numbers) -> tuple[_Numbers, _Flags]:
         """What is known of deliveries that were read at these times, in no order: their lags, and whether of a backlog.
@@ -118,7 +120,7 @@ class _Reads:
         lags, backlogged = [_NONE], [_NONE.astype(bool)]
         for at, of_us, waited in self._told:
             here = sought[slice(*np.searchsorted(sought, (at[0], at[-1] + 1)))]
-            place = np.searchsorted(at, here, "right") - 1
+            place = np.searchsorted(at, here)
             known = place[at[place] == here]
             lags.append(of_us[known])
             backlogged.append(waited[known])
@@ -237,7 +239,7 @@ class ReadLagLog:
         self._record(read_ns - lags_ns, values, values, batch)
         self._reads.add(read_ns, values, np.zeros(len(values), bool))
         windows = self._windows_of(read_ns)
-        return {window: _tail(values[windows == window]) for window in np.unique(windows).tolist()}
+        return {window: _tail(values[windows == window]) for window in _distinct(windows)}
 
     def _others_ns(
         self,
@@ -262,20 +264,20 @@ class ReadLagLog:
         return others
 
     def _bin_together(self, told: _Together, others_ns: _Numbers, batch: Batch) -> None:
-        frames, lag, gap = (_numbers(of) for of in (told.frames, told.lag_ns, told.gap_ns))
-        n, reads, lags, waits = (
-            np.repeat(of, frames) for of in (frames, _numbers(told.read_ns), lag, _numbers(told.backlog_ns))
-        )
-        oldest = np.repeat(np.maximum(lag, np.minimum(gap, others_ns)), frames)
+        frames, read_ns, lag_ns = (_numbers(of) for of in (told.frames, told.read_ns, told.lag_ns))
+        waited_ns = _numbers(told.backlog_ns)
+        oldest_ns = np.maximum(lag_ns, np.minimum(_numbers(told.gap_ns), others_ns))
+        most_ns = np.where(waited_ns > 0, np.maximum(waited_ns, lag_ns), oldest_ns)
+        self._reads.add(read_ns, most_ns // NS_PER_US, waited_ns > 0)
+        of_each = (np.repeat(of, frames) for of in (frames, read_ns, lag_ns, oldest_ns, most_ns, waited_ns > 0))
+        n, reads, lags, oldest, most, backlogged = of_each
         nth = np.arange(1, len(n) + 1) - np.repeat(np.cumsum(frames) - frames, frames)  # the newest is the n-th
-        backlogged = waits > 0
-        most = np.where(backlogged, np.maximum(waits, lags), np.where(nth == n, lags, oldest))
+        most = np.where(~backlogged & (nth == n), lags, most)
         # they came as may be between the oldest and the newest; what waited at the sender came when it was let in
         arrived_ns = reads - np.where(backlogged, lags, oldest + (lags - oldest) * nth // n)
         self._record(arrived_ns, lags // NS_PER_US, most // NS_PER_US, batch)
-        self._reads.add(reads, most // NS_PER_US, backlogged)
         windows = self._windows_of(arrived_ns)
-        for window in np.unique(windows).tolist():
+        for window in _distinct(windows):
             here = windows == window
             batch.add(window, "generator.read_bounds", value=int(here.sum()))
             if waited := int(backlogged[here].sum()):
@@ -283,7 +285,7 @@ class ReadLagLog:
 
     def _record(self, arrived_ns: _Numbers, least: _Numbers, most: _Numbers, batch: Batch) -> None:
         windows = self._windows_of(arrived_ns)
-        for window in np.unique(windows).tolist():
+        for window in _distinct(windows):
             here = windows == window
             batch.hist(window, "read_lag").record_many(least[here])
             batch.hist(window, "read_lag_most").record_many(most[here])
@@ -316,6 +318,12 @@ def _is_above(lags: Histogram, p99_ms: float, limit_ms: float) -> bool:
     if lags.n < READS_AT_LEAST:
         return False
     return p99_ms > limit_ms and int(counts[values_us > limit_ms * _US_PER_MS].sum()) >= AT_LEAST
+
+
+def _distinct(values: _Numbers) -> list[int]:
+    """Which there are, rising; quick where most are the same as the one before."""
+    found: list[int] = np.unique(values[np.flatnonzero(np.diff(values, prepend=values[:1] - 1))]).tolist()
+    return found
 
 
 def _numbers(values: array[int]) -> NDArray[np.int64]:
