@@ -23,6 +23,7 @@ RANKS = {
     PACKAGE: 0,  # loadtest/__init__.py: the version, and nothing that imports
     "errors": 0,
     "clock": 0,
+    "nouns": 0,
     "cable": 1,
     "contract": 1,
     "metrics": 1,

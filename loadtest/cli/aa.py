@@ -9,6 +9,7 @@ from loadtest.cli.ab import add_run_options, experiment_of, interrupted, read_pa
 from loadtest.cli.pairs_progress import PairsProgress
 from loadtest.cli.run_options import bounded, stamped
 from loadtest.errors import UsageError
+from loadtest.nouns import noun
 
 
 def add_aa_options(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     looks = read_pairs(options.pairs)
     if len(looks) > 1 or looks[0] < LEAST_PAIRS:
         raise UsageError(
-            f"{options.pairs} pairs say nothing of noise",
+            f"{options.pairs} {noun(looks[-1], 'pair says', 'pairs say')} nothing of noise",
             where="--pairs",
             remedy=f"Give one number, at least {LEAST_PAIRS}",
         )

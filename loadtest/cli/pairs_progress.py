@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
+from loadtest.nouns import many
+
 if TYPE_CHECKING:
     from loadtest.drive.ab import Experiment, Folder, Slot
     from loadtest.drive.runner import RunOutcome
@@ -54,9 +56,8 @@ class PairsProgress:
         runs = 2 * self._experiment.pairs
         left = runs - self._there
         there = f" ({self._there} of them are there)" if self._there else ""
-        pairs = self._experiment.pairs
         self._say(
-            f"{'up to ' if len(self._experiment.looks) > 1 else ''}{pairs} pair{'' if pairs == 1 else 's'}, {runs} runs"
+            f"{'up to ' if len(self._experiment.looks) > 1 else ''}{many(self._experiment.pairs, 'pair')}, {runs} runs"
             f"{there}, about {duration(self._experiment.expected_s(left))}, into {self._where}"
         )
 

@@ -17,6 +17,7 @@ from loadtest.drive.locustfile import write_locustfile
 from loadtest.drive.runner import RunOutcome, run, told_to_end
 from loadtest.drive.target_server import TargetServer
 from loadtest.errors import GeneratorError, UsageError
+from loadtest.nouns import noun
 from loadtest.report.gate import Gate, judge
 
 JSON_NAME = "ab.json"
@@ -291,9 +292,9 @@ def conduct(
         content = judge(*arm_folders(folder, experiment, pairs), gate)
         if folder.went_on:
             content["warnings"].append(
-                f"These runs were judged before, after {', '.join(map(str, folder.went_on))} pairs, and more were "
-                f"asked for after that: whoever may look again errs more often. Declare both looks beforehand: "
-                f"--pairs K1,K2."
+                f"These runs were judged before, after {', '.join(map(str, folder.went_on))} "
+                f"{noun(folder.went_on[-1], 'pair')}, and more were asked for after that: whoever may look again errs "
+                f"more often. Declare both looks beforehand: --pairs K1,K2."
             )
         folder.look(pairs)
         return content

@@ -8,6 +8,7 @@ from locust.util.timespan import parse_timespan
 
 from loadtest.directory import Directory
 from loadtest.errors import UsageError
+from loadtest.nouns import many, noun
 from loadtest.plan import ACTS, Mix
 from loadtest.target.profile import Profile
 
@@ -74,9 +75,9 @@ def intentions(options: Any, host: str, directory: Directory, *, guarded: bool) 
     accounts = ", ".join(map(str, directory.account_ids()))
     span_s = parse_timespan(options.run_time) if isinstance(options.run_time, str) else options.run_time
     made = sum(1 for contact in directory.contacts if not contact.conversation_ids)
-    creates = [f"{made:,} conversation{'' if made == 1 else 's'}"] if made else []
+    creates = [many(made, "conversation")] if made else []
     if span_s and options.emit_rate:
-        creates.append(f"about {options.emit_rate * span_s:,.0f} messages")
+        creates.append(f"about {many(round(options.emit_rate * span_s), 'message')}")
     elif options.emit_rate:
         creates.append("messages until it is stopped")
     acts = [act for act, rate in Mix.parse(options.mix, options.seed).rates.items() if rate]
@@ -84,10 +85,11 @@ def intentions(options: Any, host: str, directory: Directory, *, guarded: bool) 
     typing = " and the typing around them" if options.typing else ""
     lines = [
         f"about to load {host}:",
-        f"  as        {agents:,} agents and {contacts:,} contacts of account {accounts} ({directory.source})",
+        f"  as        {many(agents, 'agent')} and {many(contacts, 'contact')} of account {accounts} "
+        f"({directory.source})",
         f"  sockets   {agents + contacts:,}, up to {options.spawn_rate or 1:g} a second more; a beat of each every "
         f"{options.heartbeat:g} s",
-        f"  traffic   {options.emit_rate:g} messages a second{typing}{also}; "
+        f"  traffic   {options.emit_rate:g} {noun(options.emit_rate, 'message')} a second{typing}{also}; "
         f"at most {requests_a_minute(options, agents + contacts):,.0f} requests a minute",
         f"  creates   {', '.join(creates) or 'nothing'}; nothing is deleted",
         f"  ends      {'after ' + format(span_s, 'g') + ' s' if span_s else 'when it is stopped'}, or by Ctrl-C "

@@ -123,7 +123,9 @@ def _table(titles: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
 def _how(content: Content) -> str:
     pairs = content["pairs"]
     what = (
-        many(pairs, "interleaved pair") if content["paired"] else f"{pairs} runs of the smaller group, not interleaved"
+        many(pairs, "interleaved pair")
+        if content["paired"]
+        else f"{many(pairs, 'run')} of the smaller group, not interleaved"
     )
     more = content["more_pairs"]
     wish = f" {many(more, 'more pair')} would decide with 80 % power." if more else ""
