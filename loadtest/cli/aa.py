@@ -63,20 +63,20 @@ def run(options: argparse.Namespace) -> int:
     warm_up_s = bounded(options.warm_up, 0.0, 3600.0, "--warm-up")
     experiment = experiment_of(options, server, server, looks, warm_up_s)
     place: Path = options.report_dir / (options.run_id or stamped("noise"))
-    folder = Folder(place, experiment)
-    progress = PairsProgress(experiment, folder)
-    progress.begin()
-    try:
-        content = measure(
-            experiment,
-            folder,
-            most_pairs=options.gate_pairs,
-            on_start=progress.start,
-            on_tick=progress.tick,
-            on_run=progress.end,
-        )
-    except KeyboardInterrupt:
-        return interrupted(progress, folder.path)
+    with Folder(place, experiment) as folder:
+        progress = PairsProgress(experiment, folder)
+        progress.begin()
+        try:
+            content = measure(
+                experiment,
+                folder,
+                most_pairs=options.gate_pairs,
+                on_start=progress.start,
+                on_tick=progress.tick,
+                on_run=progress.end,
+            )
+        except KeyboardInterrupt:
+            return interrupted(progress, folder.path)
     print("\n" + terminal(content))
     print(f"\n{folder.path / JSON_NAME}: give it to `loadtest ab` and `loadtest compare` as --noise.")
     return 3 if content["undecided"] else 0

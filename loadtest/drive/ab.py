@@ -19,6 +19,7 @@ from loadtest.drive.target_server import TargetServer
 from loadtest.errors import GeneratorError, UsageError
 from loadtest.nouns import noun
 from loadtest.report.gate import Gate, judge
+from loadtest.store.lock import FolderLock
 
 JSON_NAME = "ab.json"
 SCHEMA_VERSION = 1
@@ -103,7 +104,7 @@ class Experiment:
 
 
 class Folder:
-    """An experiment's folder.
+    """An experiment's folder, held until it is closed: two processes in one would make each other's runs anew.
 
     Args:
         path: where.
@@ -115,7 +116,7 @@ class Folder:
         went_on: pairs that an earlier verdict was based on and that were not the end, when more were asked for later.
 
     Raises:
-        UsageError: it holds another experiment, something else, or cannot be written.
+        UsageError: it holds another experiment, something else, or cannot be written; or another process works in it.
     """
 
     def __init__(self, path: Path, experiment: Experiment) -> None:
@@ -124,10 +125,28 @@ class Folder:
         self.done: list[str] = []
         self.judged: list[int] = []
         self.went_on: list[int] = []
-        if path.exists():
-            self._read()
-        write_locustfile(path)
-        self._write()
+        fresh = not path.exists()
+        if fresh:
+            write_locustfile(path)
+        self._lock = FolderLock(path, "experiment", "start it again: it goes on")
+        try:
+            if not fresh or (path / JSON_NAME).exists():
+                self._read()
+            write_locustfile(path)
+            self._write()
+        except UsageError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others work in it; done twice it does nothing."""
+        self._lock.release()
 
     def path_of(self, slot: Slot) -> Path:
         """A run's folder."""
