@@ -318,11 +318,11 @@ def _told(path: Path, outcome: Outcome, *, dry_run: bool) -> list[str]:
     removed = ", ".join(_counted(kind, count) for kind, count in sorted(outcome.removed.items())) or "nothing"
     lines = [f"{path}: {'would remove' if dry_run else 'removed'} {removed}."]
     if outcome.absent:
-        lines.append(f"  {outcome.absent} were not there any more.")
+        lines.append(f"  {outcome.absent} {noun(outcome.absent, 'was', 'were')} not there any more.")
     if outcome.later:
         lines.append(f"  The installation removes {', '.join(outcome.later)} in a job of its own; that was accepted.")
     if outcome.left:
-        lines.append(f"  {len(outcome.left)} stay:")
+        lines.append(f"  {len(outcome.left)} {noun(len(outcome.left), 'stays', 'stay')}:")
         lines += [f"    {one}" for one in outcome.left]
     elif not dry_run:
         lines.append("  Nothing is left of what it lists.")
