@@ -23,6 +23,7 @@ RANKS = {
     PACKAGE: 0,  # loadtest/__init__.py: the version, and nothing that imports
     "errors": 0,
     "clock": 0,
+    "nouns": 0,
     "cable": 1,
     "contract": 1,
     "metrics": 1,
@@ -53,7 +54,8 @@ MAY_LOCUST = ("users", "distributed", "plugin")
 VAGUE_NAMES = frozenset(
     {"utils", "util", "helpers", "helper", "common", "types", "misc", "tools", "base", "core", "lib"}
 )
-MAX_LINES = 600
+MAX_LINES = 450
+LONGER = frozenset({"loadtest.transport.gevent_ws"})
 
 UNMIRRORED_FOLDERS = frozenset({"e2e", "calibration", "bench"})
 UNMIRRORED_TESTS = frozenset({"test_architecture.py", "test_conftest.py"})
@@ -310,10 +312,10 @@ def test_names_say_something() -> None:
 
 
 def test_modules_stay_short() -> None:
-    """A module of 600 lines is more than one."""
+    """A module of more than 450 lines is more than one; the one that is longer is to be cut, not joined by others."""
     lengths = {module: len(path.read_text().splitlines()) for module, path in sources().items()}
 
-    assert not {module: length for module, length in lengths.items() if length >= MAX_LINES}
+    assert not {module: n for module, n in lengths.items() if n > MAX_LINES and module not in LONGER}
 
 
 def test_every_module_says_what_it_is_for() -> None:

@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.metrics.histogram import Histogram
+from loadtest.nouns import many
 
 Cell = tuple[str, str, str]
 """Where a fault is counted: mark (empty where the event carries none), event, role of the receiver."""
@@ -230,7 +231,7 @@ def delays(apart: HeldApart, what: str) -> list[Comparison]:
         added_ms = sum_percentile_us(hold_us, floor, q) * MS_PER_US - injected_ms
         recovered_ms = (measured.percentile(q) or math.nan) * MS_PER_US - added_ms
         tolerance_ms = max(LEAST_TOLERANCE_MS, TOLERANCE_SHARE * injected_ms)
-        note = f"less {added_ms:.3g} ms of floor; {measured.n:,} deliveries"
+        note = f"less {added_ms:.3g} ms of floor; {many(measured.n, 'delivery', 'deliveries')}"
         compared = within(f"p{q:g} {what}", injected_ms, recovered_ms, tolerance_ms, "ms", note)
         found.append(compared if compared.ok else _if_steady(compared, apart, q))
     return found

@@ -24,6 +24,7 @@ from loadtest.analysis.series import Series
 from loadtest.analysis.slo import Slo
 from loadtest.analysis.step_figures import figures, rest
 from loadtest.analysis.summary import summarise
+from loadtest.nouns import many, noun
 
 PARTS = 3
 """Windows into which a hold is divided; two of them decide."""
@@ -351,7 +352,8 @@ def _shown(margin: Margin) -> str:
 
 
 def _missing(span: Span) -> list[str]:
-    return [f"{span.missing:,} users were not subscribed in time"] if span.missing else []
+    were = noun(span.missing, "was", "were")
+    return [f"{many(span.missing, 'user')} {were} not subscribed in time"] if span.missing else []
 
 
 def _rate_limit(summary: Summary) -> list[str]:

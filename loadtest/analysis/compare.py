@@ -32,6 +32,7 @@ from loadtest.analysis.pairs import (
     log_ratios,
     rate_upper_bound,
 )
+from loadtest.nouns import many
 
 SCHEMA_VERSION = 1
 
@@ -277,7 +278,8 @@ def _compared(
         return row(None, "INCONCLUSIVE", _FEW if metric.name.startswith("fanout.") else _NEVER)
     infinite = [sum(1 for x in arm if x is not None and math.isinf(x[0])) for arm in (a, b)]
     if infinite[1] > infinite[0]:
-        return row(None, "FAIL", f"more than 1 % lost in {infinite[1]} runs of the candidate, {infinite[0]} before")
+        runs = many(infinite[1], "run")
+        return row(None, "FAIL", f"more than 1 % lost in {runs} of the candidate, {infinite[0]} before")
     known = (
         [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None and math.isfinite(x[0] + y[0])]
         if paired
@@ -375,7 +377,7 @@ def _sentence(row: Row) -> str:
     told = (
         f"{row.name}: {change} against a margin of {margin}{' point' if (margin, unit) == ('1', ' points') else unit}"
     )
-    more = f"; {row.more_pairs} more pairs for 80 % power" if row.more_pairs else ""
+    more = f"; {many(row.more_pairs, 'more pair')} for 80 % power" if row.more_pairs else ""
     return told + (f": {row.why}{more}." if row.result == "INCONCLUSIVE" else ".")
 
 

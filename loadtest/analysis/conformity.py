@@ -22,6 +22,7 @@ from loadtest.analysis.series import Series
 from loadtest.analysis.windows import notes_of
 from loadtest.contract import CAUSES, Consequence, DialectName, consequences, events_of
 from loadtest.contract.versions import written
+from loadtest.nouns import many, noun
 from loadtest.plan import Mix
 
 LEAKING: Mapping[str, str] = MappingProxyType(
@@ -81,7 +82,7 @@ def not_driven(section: Section, rest: Section) -> list[str]:
     found = []
     for cause, missing in section["not_driven"].items():
         n = sum((rest.get(cause) or {}).get("errors", {}).values())
-        refused = f" Its {n:,} refused calls are no REST errors." if n else ""
+        refused = f" Its {many(n, 'refused call')} {noun(n, 'is no REST error', 'are no REST errors')}." if n else ""
         found.append(f"{cause} is not driven: it needs {missing}.{refused}")
     return found
 
@@ -100,11 +101,18 @@ def tolerated(section: Section, most: int = 5) -> list[str]:
         spec = events_of("auto").get(event)
         since = f" (it does since {written(spec.contacts_since)})" if spec and spec.contacts_since else ""
         found.append(
-            f"{event} reached contacts {'once' if n == 1 else f'{n:,} times'}. Some versions of the server send it to "
+            f"{event} reached contacts {_times(n)}. Some versions of the server send it to "
             f"them{since}, so no leak is claimed. Say --dialect if you know the version."
         )
     left_out = len(counts) - most
-    return [*found, f"{left_out:,} more events are tolerated likewise: see the contract."] if left_out > 0 else found
+    if left_out > 0:
+        told = many(left_out, "more event is", "more events are")
+        found.append(f"{told} tolerated likewise: see the contract.")
+    return found
+
+
+def _times(n: int) -> str:
+    return noun(n, "once", f"{n:,} times")
 
 
 def _count(series: Series, metric: str, event: str | None = None) -> int:
@@ -216,17 +224,17 @@ def _why(
     taken = [name for name in causes if actions[name].taken]
     if taken:
         told = ", ".join(taken[:_MOST_NAMED])
-        more = f" and {len(taken) - _MOST_NAMED} others" if len(taken) > _MOST_NAMED else ""
+        more = f" and {many(len(taken) - _MOST_NAMED, 'other')}" if len(taken) > _MOST_NAMED else ""
         when = next((f" ({causes[name].when})" for name in taken if causes[name].when), "")
         times = sum(actions[name].taken for name in taken)
-        return f"it may follow from {told}{more}{when}, taken {times:,} times, and never did"
+        return f"it may follow from {told}{more}{when}, taken {_times(times)}, and never did"
     cannot = [name for name in causes if name in missing]
     if cannot:
         return "the target cannot: " + "; ".join(f"{name} needs {missing[name]}" for name in cannot) + others
     refused = [name for name in causes if actions[name].tried]
     if refused:
         told = "; ".join(
-            f"{name} answered {status} {n:,} times" for name in refused for status, n in actions[name].refused.items()
+            f"{name} answered {status} {_times(n)}" for name in refused for status, n in actions[name].refused.items()
         )
         return f"refused by the target: {told}{others}"
     options = dict.fromkeys(_DRIVEN_BY[name] for name in causes)

@@ -17,6 +17,7 @@ from loadtest.analysis.sections import Section, percentile_keys
 from loadtest.analysis.series import Series
 from loadtest.analysis.windows import Breach, Scope, Timeline, held_gauges, notes_of
 from loadtest.collect.read_lag import READ_LAG_LIMIT_MS
+from loadtest.nouns import many
 
 MAX_MARKED_SHARE = 0.05
 _SHARES = frozenset({"cpu", "dropped", "overflow"})  # what is measured as a share; all else is in milliseconds
@@ -167,14 +168,15 @@ def warnings(line: Timeline, section: Section, fanout: Section, emitted: int) ->
         )
     if section["overflow"]:
         found.append(
-            f"{section['overflow']:,} samples are in no percentile: they fell outside the histograms (negative or "
-            f"above an hour) or there was no room for them. Look for a stepped clock and for breaches of memory."
+            f"{many(section['overflow'], 'sample is', 'samples are')} in no percentile: outside the histograms "
+            f"(negative or above an hour), or without room. Look for a stepped clock and for breaches of memory."
         )
     dropped = section["dropped"]
     if dropped:
         found.append(
-            f"{dropped:,} planned actions were dropped ({dropped / (dropped + emitted):.1%} of the plan): the load was "
-            f"lower than asked for. Give the run more conversations (--contacts) or a lower --emit-rate."
+            f"{many(dropped, 'planned action was', 'planned actions were')} dropped "
+            f"({dropped / (dropped + emitted):.1%} of the plan): the load was lower than asked for. "
+            f"Give the run more conversations (--contacts) or a lower --emit-rate."
         )
     bound_ms = section["clock_bound_ms"]
     doubtful = [

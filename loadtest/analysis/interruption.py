@@ -13,6 +13,7 @@ from typing import Any
 
 from loadtest.analysis.model import Check
 from loadtest.analysis.windows import Timeline
+from loadtest.nouns import noun
 
 _S_PER_MIN = 60.0
 _S_PER_H = 3600.0
@@ -50,7 +51,8 @@ def told(meta: Mapping[str, Any], line: Timeline) -> str:
             of = f" of {_time(max(float(planned_s) - ramp_s, line.hold_s))}"
         why = f" (--run-time {_time(float(planned_s))})"
     elif emissions:
-        why = f", before all {emissions:,} messages of its plan were sent"
+        them = noun(emissions, "its one message was", f"all {emissions:,} messages of its plan were")
+        why = f", before {them} sent"
     return f"The run was interrupted after {_time(line.hold_s)}{of} of hold{why}."
 
 

@@ -14,6 +14,7 @@ from loadtest.analysis.bootstrap import MIN_WINDOWS, required_n
 from loadtest.analysis.keys import required_emissions
 from loadtest.analysis.model import Bound, Check, Interval, Result
 from loadtest.analysis.slo import WILDCARD, Limit, Slo, dotted
+from loadtest.nouns import many
 
 _OPEN_TABLES = frozenset(
     {"errors", "connect_failed", "disconnects", "protocol_errors", "violations", "unknown_events", "tolerated"}
@@ -51,8 +52,9 @@ def slo_warnings(slo: Slo, sections: Mapping[str, Any]) -> list[str]:
         for role in roles:
             limited = {limit.path[-1] for limit in slo.limits if _names(limit, ("fanout", event, role))}
             if lost and "p99_ms" in limited and "p99_incl_lost_ms" not in limited:
+                left_out = many(lost, "lost delivery", "lost deliveries")
                 found.append(
-                    f"The limit on p99_ms of {event} to {role}s leaves out {lost:,} lost deliveries. "
+                    f"The limit on p99_ms of {event} to {role}s leaves out {left_out}. "
                     f"Limit p99_incl_lost_ms instead, or lost as well."
                 )
     return found
@@ -130,8 +132,8 @@ def _what_it_takes(limit: Limit, row: Mapping[str, Any], key: str) -> str:
         return f"{key} was not measured in this run."
     need = required_n(quantile)
     have = row.get("last_n" if key.startswith("last_") else "n")
-    seen = f"{have:,} samples" if isinstance(have, int) else "too few samples"
-    return f"{key} takes at least {need:,} samples and there were {seen}: hold longer or raise the rate."
+    seen = f"{have:,}" if isinstance(have, int) else "too few"
+    return f"{key} takes at least {need:,} samples and has {seen}: hold longer or raise the rate."
 
 
 def _too_few_emissions(limit: Limit, path: tuple[str, ...], row: Mapping[str, Any]) -> str:
@@ -144,8 +146,8 @@ def _too_few_emissions(limit: Limit, path: tuple[str, ...], row: Mapping[str, An
         return ""
     times = f"{max(need / have, 1.1):.1f} times as long" if have else "longer"
     return (
-        f"{have:,} emissions stand behind it and a verdict takes {need:,}: hold {times}, or raise --emit-rate "
-        f"(receivers of one emission are not independent samples)."
+        f"{many(have, 'emission stands', 'emissions stand')} behind it and a verdict takes {need:,}: hold {times}, or "
+        f"raise --emit-rate (receivers of one emission are not independent samples)."
     )
 
 

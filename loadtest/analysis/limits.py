@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from loadtest.analysis.model import Check
+from loadtest.nouns import many
 
 _OWN = {
     "no_files": "open files: raise ulimit -n (LimitNOFILE), or spread the run (--processes)",
@@ -37,7 +38,7 @@ def own_limits(sections: Mapping[str, Any]) -> list[Check]:
     for kind, remedy in _OWN.items():
         connects, calls = _failures(sections, kind)
         if connects or calls:
-            note = f"{connects:,} connections and {calls:,} calls failed for want of {remedy}."
+            note = f"{many(connects, 'connection')} and {many(calls, 'call')} failed for want of {remedy}."
             checks.append(Check(f"this machine ({kind})", connects + calls, 0, "max", "", "INVALID", note=note))
     return checks
 
@@ -48,14 +49,14 @@ def limit_warnings(sections: Mapping[str, Any]) -> list[str]:
     connects, calls = _failures(sections, "http_429")
     if connects or calls:
         found.append(
-            f"The target's rate limit refused {calls:,} calls and {connects:,} upgrades (HTTP 429), so its limit was "
-            f"measured and not its capacity. Have this machine's address allowed there, or lower the load; upstream "
-            f"allows 3,000 requests and upgrades a minute and address."
+            f"The target's rate limit refused {many(calls, 'call')} and {many(connects, 'upgrade')} (HTTP 429), so its "
+            f"limit was measured and not its capacity. Have this machine's address allowed there, or lower the load; "
+            f"upstream allows 3,000 requests and upgrades a minute and address."
         )
     _, calls = _failures(sections, "http_422")
     if calls:
         found.append(
-            f"The target refused {calls:,} calls by a rule of its own (HTTP 422); upstream takes 200 messages a minute "
-            f"in one conversation. Spread them over more --contacts, or lower --emit-rate."
+            f"The target refused {many(calls, 'call')} by a rule of its own (HTTP 422); upstream takes 200 messages a "
+            f"minute in one conversation. Spread them over more --contacts, or lower --emit-rate."
         )
     return found

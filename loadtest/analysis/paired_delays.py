@@ -38,6 +38,7 @@ from loadtest.analysis.calibration import (
     within,
 )
 from loadtest.metrics.histogram import Histogram
+from loadtest.nouns import many
 
 PERCENTILES = (50.0, 99.0)
 
@@ -99,7 +100,7 @@ def _recovered(paired: Paired, q: float, what: str) -> Comparison:
     tolerance_ms = max(LEAST_TOLERANCE_MS, TOLERANCE_SHARE * injected_ms)
     low_ms, high_ms = np.quantile([*_errors_ms(paired, q)], _INTERVAL).tolist()
     note = (
-        f"less {added_ms:.3g} ms of floor; {paired.hold_us.size:,} deliveries; "
+        f"less {added_ms:.3g} ms of floor; {many(paired.hold_us.size, 'delivery', 'deliveries')}; "
         f"its error is {low_ms:+.2g} to {high_ms:+.2g} ms"
     )
     found = within(f"p{q:g} {what}", injected_ms, recovered_ms, tolerance_ms, "ms", note)

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from loadtest.analysis.model import Interval, Result
+from loadtest.nouns import many
 
 ALPHA = 0.05
 """One-sided error of each decision; the interval shown holds 1 - 2 ALPHA."""
@@ -86,7 +87,7 @@ def judge_pairs(differences: ArrayLike, margin: float, *, alpha: float = ALPHA) 
     mean = float(d.mean()) if k else None
     flips = sign_flip_p(d) if k else None
     if mean is None or k < 2:
-        why = f"{k} pair{'' if k == 1 else 's'} cannot show how much runs differ by themselves"
+        why = f"{many(k, 'pair')} cannot show how much runs differ by themselves"
         return Paired(k, mean, None, None, None, flips, margin, "INCONCLUSIVE", why=why)
     sd = float(d.std(ddof=1))
     if sd <= 1e-12 * max(1.0, abs(mean)):
@@ -113,7 +114,7 @@ def judge_unpaired(baseline: ArrayLike, candidate: ArrayLike, margin: float, *, 
     k = min(len(a), len(b))
     mean = float(b.mean() - a.mean()) if k else None
     if mean is None or k < 2:
-        why = f"{k} run{'' if k == 1 else 's'} of an arm cannot show how much runs differ by themselves"
+        why = f"{many(k, 'run')} of an arm cannot show how much runs differ by themselves"
         return Paired(k, mean, None, None, None, None, margin, "INCONCLUSIVE", why=why)
     parts = np.array([a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)])
     error = float(np.sqrt(parts.sum()))

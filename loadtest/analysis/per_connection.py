@@ -15,6 +15,7 @@ from loadtest.analysis.model import Interval
 from loadtest.analysis.soak_levels import Level
 from loadtest.analysis.theil_sen import Floats, slopes
 from loadtest.analysis.windows import Timeline
+from loadtest.nouns import many
 
 _STEPS = 20
 _LEAST_STEPS = 6
@@ -99,8 +100,7 @@ def per_connection(level: Level, connections: tuple[Floats, Floats], line: Timel
             None,
             None,
             round(most),
-            f"The ramp shows {steps.size} number{'' if steps.size == 1 else 's'} of connections, too few to tell: "
-            "ramp slower.",
+            f"The ramp shows {many(steps.size, 'number')} of connections, too few to tell: ramp slower.",
         )
     x = np.array([np.mean(there[step == one]) for one in steps])
     y = np.array([np.median(values[step == one]) for one in steps])

@@ -224,8 +224,10 @@ class _Reader:
 
     def _mean_s(self, metric: str, observer: str | None) -> float | None:
         times = self._pool(metric, observer).merged
+        if times.max_us is None:
+            return None
         values, counts = times.buckets()
-        return round(float((values * counts).sum()) / times.n * S_PER_US, _DIGITS) if times.n else None
+        return round(float((np.minimum(values, times.max_us) * counts).sum()) / times.n * S_PER_US, _DIGITS)
 
     def _mistake_s(self, observer: str | None, mistakes: float | None) -> float | None:
         """Mean T_M of the mistakes that were seen to their end; where none was, of all time spent in them."""

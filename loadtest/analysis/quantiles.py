@@ -55,7 +55,8 @@ class Pool:
         self._begin = self._end - gathered.size
         self._sizes_by_bucket: dict[int, NDArray[np.float64]] = {}
         self.n = int(self._count.sum(dtype=np.int64))
-        self.max_us = gathered.max_us
+        self._extremes_us = gathered.extremes_us
+        self.max_us = None if gathered.extremes_us is None else gathered.extremes_us[1]
 
     def percentile(self, q: float) -> Estimate:
         """A percentile of what came, in microseconds.
@@ -87,9 +88,9 @@ class Pool:
 
     @cached_property
     def merged(self) -> Histogram:
-        """The sum of the histograms; its percentiles are exact, its own minimum and maximum those of buckets."""
+        """The sum of the histograms, exactly but for the sum of its values, which is that of buckets' middles."""
         buckets = np.flatnonzero(self._pooled)
-        merged = Histogram.from_sparse(buckets, self._pooled[buckets])
+        merged = Histogram.from_sparse(buckets, self._pooled[buckets], self._extremes_us)
         merged.overflow = int(self._overflow.sum())
         return merged
 
@@ -103,7 +104,9 @@ class Pool:
 
         def value_at(level: float) -> float:
             bucket = self._bucket_at(level * total, cumulative)
-            return math.inf if bucket is None else float(Histogram.value_of(np.array([bucket]))[0])
+            if bucket is None or self.max_us is None:
+                return math.inf
+            return float(min(int(Histogram.value_of(np.array([bucket]))[0]), self.max_us))
 
         def above(level: float) -> NDArray[np.float64]:
             """Each window's samples above a quantile, less its share of them.

@@ -22,6 +22,7 @@ from loadtest.analysis.per_connection import Drained, PerConnection, drained, pe
 from loadtest.analysis.quantity import Amount
 from loadtest.analysis.soak_levels import Level, Levels
 from loadtest.analysis.windows import Timeline, notes_of, timeline
+from loadtest.nouns import many
 
 SCHEMA_VERSION = 1
 _ORDER: tuple[Result, ...] = ("FAIL", "INVALID", "INCONCLUSIVE", "PASS")
@@ -325,7 +326,7 @@ def _warnings(data: RunData, line: Timeline, levels: Levels) -> list[str]:
         )
     failed = [text for _, text, _ in notes_of(data, "watch_failed")]
     if failed:
-        found.append(f"A source that was watched failed {len(failed)} times, first: {failed[0]}.")
+        found.append(f"A source that was watched failed {many(len(failed), 'time')}, first: {failed[0]}.")
     return found
 
 

@@ -22,6 +22,7 @@ from loadtest.analysis.service import service
 from loadtest.analysis.slo import Slo
 from loadtest.analysis.storms import not_begun, storms
 from loadtest.analysis.windows import Scope, Timeline, timeline
+from loadtest.nouns import many, noun
 
 _RUN_EXTRAS = ("run_tag", "ended_at", "target_lost", "faults", "locustfile", "deadline_s", "run_time_s", "ran_s")
 
@@ -130,14 +131,14 @@ def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo 
         under_way = _under_way(data)
         if under_way:
             found.append(
-                f"{under_way:,} emissions were under way at the last tick: what became of them is undetermined, and "
-                f"they are in no balance."
+                f"{many(under_way, 'emission was', 'emissions were')} under way at the last tick: what became of "
+                f"{noun(under_way, 'it', 'them')} is undetermined, and in no balance."
             )
     gaps = [gap for gap in data.meta.get("gaps") or () if gap[1] is not None]
     if gaps:
         away_s = sum(last - first + 1 for first, last in gaps) * data.window_s
         found.append(
-            f"The run was gone on with {len(gaps)} time{'s' if len(gaps) > 1 else ''} after its generator was gone: "
+            f"The run was gone on with {many(len(gaps), 'time')} after its generator was gone: "
             f"{away_s:,.0f} s of its time line hold no data, which is no loss."
         )
     share = float(data.meta.get("closing_share") or 1.0)
@@ -149,14 +150,15 @@ def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo 
     late = sum(row["late"] or 0 for row in balance.values())
     if late:
         found.append(
-            f"{late:,} deliveries came after the deadline; they are in the latencies and are not lost. Look at the "
-            f"latency over time for when the target fell behind."
+            f"{many(late, 'delivery', 'deliveries')} came after the deadline: in the latencies, and not lost. Look "
+            f"at the latency over time for when the target fell behind."
         )
     cut = sum(row["cut_by_peer"] or 0 for row in balance.values())
     if cut:
         found.append(
-            f"{cut:,} deliveries have no outcome because the target cut their sockets first; they are in no loss. "
-            f"Look at the disconnect reasons."
+            f"{many(cut, 'delivery has', 'deliveries have')} no outcome because the target cut "
+            f"{noun(cut, 'its socket', 'their sockets')} first, and {noun(cut, 'is', 'are')} in no loss. Look at the "
+            f"disconnect reasons."
         )
     found += generating.server_warnings(data, line)
     found += limit_warnings(sections)
@@ -183,8 +185,8 @@ def _deaf(cable: dict[str, Any]) -> list[str]:
         return []
     again = cable["deaf_recovered"]
     return [
-        f"{cable['deaf']:,} sockets were connected but deaf: open, subscribed, and nothing of what was due to them "
-        f"came; {again:,} of them heard again. Look at the target's pub/sub side; the time line says when."
+        f"{many(cable['deaf'], 'socket was', 'sockets were')} connected but deaf: open, subscribed, and nothing of "
+        f"what was due came; {again:,} heard again. Look at the target's pub/sub side; the time line says when."
     ]
 
 

@@ -22,8 +22,8 @@ def quantile(q: float, seen: Histogram, censored: Histogram) -> float | None:
         censored: times that were followed no further.
 
     Returns:
-        Microseconds; infinite where so many ends were not seen that the estimate never reaches ``q``; None where no
-        time was followed at all.
+        Microseconds, at most the longest time that ended; infinite where so many ends were not seen that the estimate
+        never reaches ``q``; None where no time was followed at all.
     """
     times, died, left = _merged(seen, censored)
     if not times.size:
@@ -31,7 +31,9 @@ def quantile(q: float, seen: Histogram, censored: Histogram) -> float | None:
     at_risk = (died + left)[::-1].cumsum()[::-1]
     surviving = np.cumprod(1.0 - died / at_risk)
     reached = np.flatnonzero(surviving <= 1.0 - q + 1e-12)
-    return float(times[reached[0]]) if reached.size else float("inf")
+    if not reached.size or seen.max_us is None:
+        return float("inf")
+    return float(min(int(times[reached[0]]), seen.max_us))
 
 
 def _merged(seen: Histogram, censored: Histogram) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:

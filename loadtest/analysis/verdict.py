@@ -31,6 +31,7 @@ from loadtest.analysis.conformity import LEAKING
 from loadtest.analysis.generator import MAX_MARKED_SHARE
 from loadtest.analysis.limits import own_limits
 from loadtest.analysis.model import Check, Result, Verdict
+from loadtest.nouns import many
 
 MIN_CONFIRMED_PERCENT = 99.0
 MIN_CONNECTED_PERCENT = 99.0
@@ -205,8 +206,8 @@ def _deliveries(sections: Mapping[str, Any], meta: Mapping[str, Any]) -> Check:
                 failures[status] = failures.get(status, 0) + count
         seen = ", ".join(f"{status} {count}" for status, count in sorted(failures.items()))
         note = (
-            f"{emitted:,} emissions, and none reached anybody that was expected to see it, so that nothing was "
-            f"measured{f' (REST errors: {seen})' if seen else ''}: check --emit-rate, the identities' inboxes and "
+            f"{many(emitted, 'emission')}, and none reached anybody that was expected to see it, so that nothing "
+            f"was measured{f' (REST errors: {seen})' if seen else ''}: check --emit-rate, the identities' inboxes and "
             f"conversations, and that the target broadcasts at all."
         )
     return Check("deliveries", delivered, 1, "min", "", "PASS" if delivered else "INVALID", note=note)
@@ -235,8 +236,8 @@ def _leak_sentence(row: Mapping[str, Any]) -> str:
     """Which events reached whom."""
     events = list(row["events"])
     named = ", ".join(events[:_MOST_NAMED]) or "no known event"
-    more = f" and {len(events) - _MOST_NAMED} other events" if len(events) > _MOST_NAMED else ""
-    frames = f"{row['n']:,} frame{'s' if row['n'] > 1 else ''}"
+    more = f" and {many(len(events) - _MOST_NAMED, 'other event')}" if len(events) > _MOST_NAMED else ""
+    frames = many(row["n"], "frame")
     whom = f"a socket of role {row['role']}" if row["role"] else "a socket"
     return f"{frames} of {named}{more} reached {whom} {LEAKING[row['kind']]} ({row['kind']})."
 
@@ -315,7 +316,7 @@ def _rest_errors(sections: Mapping[str, Any]) -> list[Check]:
             by_status[status] = by_status.get(status, 0) + count
     percent = 100.0 * sum(by_status.values()) / n
     passed = percent <= MAX_REST_ERROR_PERCENT
-    note = "" if passed else f"By status: {_listed(by_status)}, of {n:,} calls."
+    note = "" if passed else f"By status: {_listed(by_status)}, of {many(n, 'call')}."
     return [Check("REST errors", percent, MAX_REST_ERROR_PERCENT, "max", "%", "PASS" if passed else "FAIL", note=note)]
 
 

@@ -9,6 +9,7 @@ from loadtest.cli.ab import add_run_options, experiment_of, interrupted, read_pa
 from loadtest.cli.pairs_progress import PairsProgress
 from loadtest.cli.run_options import bounded, stamped
 from loadtest.errors import UsageError
+from loadtest.nouns import noun
 
 
 def add_aa_options(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     looks = read_pairs(options.pairs)
     if len(looks) > 1 or looks[0] < LEAST_PAIRS:
         raise UsageError(
-            f"{options.pairs} pairs say nothing of noise",
+            f"{options.pairs} {noun(looks[-1], 'pair says', 'pairs say')} nothing of noise",
             where="--pairs",
             remedy=f"Give one number, at least {LEAST_PAIRS}",
         )
@@ -62,20 +63,20 @@ def run(options: argparse.Namespace) -> int:
     warm_up_s = bounded(options.warm_up, 0.0, 3600.0, "--warm-up")
     experiment = experiment_of(options, server, server, looks, warm_up_s)
     place: Path = options.report_dir / (options.run_id or stamped("noise"))
-    folder = Folder(place, experiment)
-    progress = PairsProgress(experiment, folder)
-    progress.begin()
-    try:
-        content = measure(
-            experiment,
-            folder,
-            most_pairs=options.gate_pairs,
-            on_start=progress.start,
-            on_tick=progress.tick,
-            on_run=progress.end,
-        )
-    except KeyboardInterrupt:
-        return interrupted(progress, folder.path)
+    with Folder(place, experiment) as folder:
+        progress = PairsProgress(experiment, folder)
+        progress.begin()
+        try:
+            content = measure(
+                experiment,
+                folder,
+                most_pairs=options.gate_pairs,
+                on_start=progress.start,
+                on_tick=progress.tick,
+                on_run=progress.end,
+            )
+        except KeyboardInterrupt:
+            return interrupted(progress, folder.path)
     print("\n" + terminal(content))
     print(f"\n{folder.path / JSON_NAME}: give it to `loadtest ab` and `loadtest compare` as --noise.")
     return 3 if content["undecided"] else 0

@@ -79,7 +79,8 @@ def run(options: argparse.Namespace) -> int:
     """Run the pairs, judge, print, write.
 
     Raises:
-        UsageError: an option is unusable, a server does not start, a run was refused, the folder holds something else.
+        UsageError: an option is unusable, a server does not start, a run was refused, the folder holds something else
+            or another process works in it.
         GeneratorError: a run could not be made.
     """
     from loadtest.drive.ab import Folder, conduct
@@ -96,15 +97,17 @@ def run(options: argparse.Namespace) -> int:
     )
     experiment.baseline.check("--baseline")
     experiment.candidate.check("--candidate")
-    folder = Folder(options.out or Path("reports") / stamped("ab"), experiment)
-    progress = PairsProgress(experiment, folder)
-    progress.begin()
-    try:
-        content = conduct(experiment, folder, gate, on_start=progress.start, on_tick=progress.tick, on_run=progress.end)
-    except KeyboardInterrupt:
-        return interrupted(progress, folder.path)
-    print("\n" + comparison.terminal(content))
-    print("\n" + ", ".join(map(str, write(content, folder.path))))
+    with Folder(options.out or Path("reports") / stamped("ab"), experiment) as folder:
+        progress = PairsProgress(experiment, folder)
+        progress.begin()
+        try:
+            content = conduct(
+                experiment, folder, gate, on_start=progress.start, on_tick=progress.tick, on_run=progress.end
+            )
+        except KeyboardInterrupt:
+            return interrupted(progress, folder.path)
+        print("\n" + comparison.terminal(content))
+        print("\n" + ", ".join(map(str, write(content, folder.path))))
     code: int = content["exit_code"]
     return code
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.cli.run_options import bounded
+from loadtest.nouns import many
 
 
 def add_parser(verbs: Any) -> None:
@@ -39,5 +40,5 @@ def run(options: argparse.Namespace) -> int:
     runs = load(options.runs, bounded(options.warm_up, 0.0, 3600.0, "--warm-up"))
     pack(runs, options.output)
     size = options.output.stat().st_size
-    print(f"{options.output}: {len(runs)} run{'' if len(runs) == 1 else 's'}, {size:,} bytes")
+    print(f"{options.output}: {many(len(runs), 'run')}, {size:,} bytes")
     return 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from loadtest.cli import aa
 from loadtest.cli.run_options import bounded, new_folder
 from loadtest.errors import UsageError
+from loadtest.nouns import many
 
 if TYPE_CHECKING:
     from loadtest.drive.calibration import RowResult
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     folder = new_folder(options.report_dir, options.run_id, "calibration")
     expected_s = sum(max(row.expected_s(scale) for row in batch) for batch in batches(rows))
-    print(f"{len(rows)} rows into {folder}, about {max(1, round(expected_s / 60))} min\n")
+    print(f"{many(len(rows), 'row')} into {folder}, about {max(1, round(expected_s / 60))} min\n")
     ticker, clear = _ticker(scale)
 
     def on_row(result: RowResult) -> None:

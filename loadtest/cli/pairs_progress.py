@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
+from loadtest.nouns import many, noun
+
 if TYPE_CHECKING:
     from loadtest.drive.ab import Experiment, Folder, Slot
     from loadtest.drive.runner import RunOutcome
@@ -53,10 +55,9 @@ class PairsProgress:
         """Say what is to be run and how long that takes."""
         runs = 2 * self._experiment.pairs
         left = runs - self._there
-        there = f" ({self._there} of them are there)" if self._there else ""
-        pairs = self._experiment.pairs
+        there = f" ({self._there} of them {noun(self._there, 'is', 'are')} there)" if self._there else ""
         self._say(
-            f"{'up to ' if len(self._experiment.looks) > 1 else ''}{pairs} pair{'' if pairs == 1 else 's'}, {runs} runs"
+            f"{'up to ' if len(self._experiment.looks) > 1 else ''}{many(self._experiment.pairs, 'pair')}, {runs} runs"
             f"{there}, about {duration(self._experiment.expected_s(left))}, into {self._where}"
         )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from loadtest.cli.run_options import bounded, new_folder, read_locust_options
 from loadtest.errors import UsageError
+from loadtest.nouns import many
 
 if TYPE_CHECKING:
     from loadtest.analysis.presence_sweep import Point
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     given = read_locust_options(options.options, _FIXED, _REMEDY)
     folder = new_folder(options.report_dir, options.run_id, "presence-sweep")
     minutes = max(1, round(expected_s(heartbeats_s, duration_s) / 60))
-    print(f"{len(heartbeats_s)} heartbeats into {folder}, about {minutes} min\n", flush=True)
+    print(f"{many(len(heartbeats_s), 'heartbeat')} into {folder}, about {minutes} min\n", flush=True)
     tick, clear = _ticker(duration_s)
 
     def on_point(found: Point) -> None:

@@ -14,6 +14,7 @@ from loadtest.directory import Agent, Directory, read_identities, write_identiti
 from loadtest.directory.secret_files import read_secret
 from loadtest.errors import UsageError
 from loadtest.journal import Journal
+from loadtest.nouns import many, noun
 from loadtest.target.access_tokens import look_up, read_tokens
 from loadtest.target.caller import Address, Caller, is_loopback, without_secrets
 from loadtest.target.inventory import take_inventory
@@ -131,7 +132,8 @@ def _provision(options: argparse.Namespace, progress: ProgressLine) -> int:
             directory = Directory(tuple(given), (), caller.url)
             if not options.dry_run:
                 write_identities(identities, directory)
-            print(f"{len(given)} agents of {caller.url} {'would be' if options.dry_run else 'are'} in {identities}.")
+            agents, are = many(len(given), "agent"), noun(len(given), "is", "are")
+            print(f"{agents} of {caller.url} {'would be' if options.dry_run else are} in {identities}.")
             print("A run needs contacts too: give --contacts, --account and --i-understand to make some.")
             return 0
         if given and not options.account:
@@ -197,22 +199,22 @@ def _ask(options: argparse.Namespace, caller: Caller, admin: str) -> None:
 def _plan(wanted: Wanted, url: str, identities: Path, journal: Path) -> list[str]:
     where = "an account of its own" if wanted.own_account else f"account {wanted.account_id}, which is there"
     staff = (
-        f"  {wanted.agents} agents that are there, as members of these inboxes and teams"
+        f"  {many(wanted.agents, 'agent that is there', 'agents that are there')}, in these inboxes and teams"
         if wanted.given
-        else f"  {wanted.agents} users RUN-1@loadtest.invalid ..., without notifications"
+        else f"  {many(wanted.agents, 'user')} RUN-1@loadtest.invalid ..., without notifications"
         + (", the first as administrator" if wanted.own_account else "")
     )
+    contacts = many(wanted.contacts, "contact")
     talks = ", each with a conversation" if wanted.conversations else ""
     inboxes = "1 API inbox," if wanted.inbox_count == 1 else f"{wanted.inbox_count} API inboxes, each"
-    teams = "1 team" if wanted.teams == 1 else f"{wanted.teams} teams"
     return [
         f"Would make on {url}, in {where}:",
         staff,
-        f"  {inboxes} seen by {min(wanted.members, wanted.agents)} agents, without "
+        f"  {inboxes} seen by {many(min(wanted.members, wanted.agents), 'agent')}, without "
         "greeting, webhook or auto-assignment",
-        f"  {teams}",
-        f"  {wanted.contacts} contacts RUN-{wanted.agents + 1}@loadtest.invalid ...{talks}, without phone numbers",
-        f"About {wanted.calls()} calls; identities would go to {identities}, the journal to {journal}.",
+        f"  {many(wanted.teams, 'team')}",
+        f"  {contacts} RUN-{wanted.agents + 1}@loadtest.invalid ...{talks}, without phone numbers",
+        f"About {many(wanted.calls(), 'call')}; identities would go to {identities}, the journal to {journal}.",
         "Nothing was done.",
     ]
 
@@ -220,8 +222,9 @@ def _plan(wanted: Wanted, url: str, identities: Path, journal: Path) -> list[str
 def _made(journal: Journal, directory: Directory, url: str, identities: Path) -> list[str]:
     account_id = directory.agents[0].account_id
     return [
-        f"Account {account_id} of {url} has {len(directory.agents)} agents and {len(directory.contacts)} contacts of "
-        f"this load test (tag {journal.begin.tag}); they are in {identities}, which holds their tokens.",
+        f"Account {account_id} of {url} has {many(len(directory.agents), 'agent')} and "
+        f"{many(len(directory.contacts), 'contact')} of this load test (tag {journal.begin.tag}); they are in "
+        f"{identities}, which holds their tokens.",
         "A first, gentle run:",
         f"    locust -f locustfiles/mixed.py --headless --host {url} --identities {identities} "
         f"--agents {len(directory.agents)} --contacts {len(directory.contacts)} --emit-rate 1 --run-time 2m",
@@ -315,11 +318,11 @@ def _told(path: Path, outcome: Outcome, *, dry_run: bool) -> list[str]:
     removed = ", ".join(_counted(kind, count) for kind, count in sorted(outcome.removed.items())) or "nothing"
     lines = [f"{path}: {'would remove' if dry_run else 'removed'} {removed}."]
     if outcome.absent:
-        lines.append(f"  {outcome.absent} were not there any more.")
+        lines.append(f"  {outcome.absent} {noun(outcome.absent, 'was', 'were')} not there any more.")
     if outcome.later:
         lines.append(f"  The installation removes {', '.join(outcome.later)} in a job of its own; that was accepted.")
     if outcome.left:
-        lines.append(f"  {len(outcome.left)} stay:")
+        lines.append(f"  {len(outcome.left)} {noun(len(outcome.left), 'stays', 'stay')}:")
         lines += [f"    {one}" for one in outcome.left]
     elif not dry_run:
         lines.append("  Nothing is left of what it lists.")
@@ -327,7 +330,7 @@ def _told(path: Path, outcome: Outcome, *, dry_run: bool) -> list[str]:
 
 
 def _counted(kind: str, count: int) -> str:
-    return f"{count} {kind if count == 1 else 'inboxes' if kind == 'inbox' else f'{kind}s'}"
+    return many(count, kind, "inboxes" if kind == "inbox" else "")
 
 
 # -- secrets and addresses -------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.errors import UsageError
+from loadtest.nouns import many
 
 
 def add_parser(verbs: Any) -> None:
@@ -84,6 +85,8 @@ def read_processes(text: str, searches: int) -> list[int]:
         found = []
     if len(found) != searches or any(processes < 1 for processes in found):
         raise UsageError(
-            f"{text!r} does not name the processes of {searches} searches", where="--scaling", remedy="Write 1,2,4"
+            f"{text!r} does not name the processes of {many(searches, 'search', 'searches')}",
+            where="--scaling",
+            remedy="Write 1,2,4",
         )
     return found

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
 import numpy as np
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 from loadtest.clock import NS_PER_US
 from loadtest.collect.entry import Entry
 from loadtest.collect.epochs import Epochs
+from loadtest.collect.line_log import LineLog, read_lines
 from loadtest.collect.people import People
-from loadtest.errors import UsageError
 
 
 class Delivery(msgspec.Struct, omit_defaults=True):
@@ -63,11 +62,7 @@ class DeliveryLog:
     def __init__(self, path: Path, people: People, epochs: Epochs) -> None:
         self._people = people
         self._epochs = epochs
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._out: TextIO = path.open("w", encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"it cannot be written ({error.strerror})", where=str(path)) from error
+        self._out = LineLog(path)
 
     def write(self, entry: Entry, epochs: NDArray[np.int64], latencies_us: NDArray[np.int64]) -> None:
         """Add the latencies of an emission.
@@ -94,7 +89,7 @@ class DeliveryLog:
             )
             for epoch, latency_us in zip(epochs.tolist(), latencies_us.tolist(), strict=True)
         ]
-        self._out.write(_encode(lines).decode())
+        self._out.write(_encode(lines))
 
     def close(self) -> None:
         """Write what waits, and no more."""
@@ -117,12 +112,4 @@ def read_deliveries(paths: Iterable[Path]) -> list[Delivery]:
     Raises:
         UsageError: there is no such file, or it is no such log.
     """
-    found: list[Delivery] = []
-    for path in paths:
-        try:
-            found += map(_decode, path.read_bytes().splitlines())
-        except OSError as error:
-            raise UsageError(f"it cannot be read ({error.strerror})", where=str(path)) from error
-        except msgspec.MsgspecError as error:
-            raise UsageError(f"it is no log of deliveries ({error})", where=str(path)) from error
-    return found
+    return [line for path in paths for line in read_lines(path, _decode, "deliveries")]

@@ -20,9 +20,8 @@ The terms, as in the design:
 - *unmatched*: a mark of this run that belongs to no entry (voided, or closed for more than a deadline).
 
 An emission that carries text is keyed by its mark. One that does not (typing, status, assignment ...) is keyed by its
-event and subject (see :mod:`loadtest.collect.subjects`); a subject has one entry an event at a time, and one whose
-entry was not finished is retired for that event, for ten minutes, since a late copy could not be told from the next
-emission's first.
+event and subject (see :mod:`loadtest.collect.subjects`); a subject has one entry an event at a time, and rests before
+the next (:mod:`loadtest.collect.resting`).
 An event that *perhaps* follows has no expectation until its first arrival; then all of its audience is required.
 Events that cannot be told to be one action's are counted by subject (:mod:`loadtest.collect.tallies`).
 
@@ -41,8 +40,6 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from loadtest.clock import NS_PER_S, NS_PER_US, Clock
 from loadtest.collect.announcement import read_announcement, write_announcement
 from loadtest.collect.entry import TICKS_AT_LEAST, Action, Entry, Seen
@@ -50,27 +47,23 @@ from loadtest.collect.epochs import Epochs
 from loadtest.collect.judge import Judge, OnAway, OnLatencies, OnMissing, OnReads
 from loadtest.collect.order import Order
 from loadtest.collect.people import ROLES, People
+from loadtest.collect.recycling import unnamed
+from loadtest.collect.resting import Resting
 from loadtest.collect.subjects import MARKED, event_of
 from loadtest.collect.tallies import TALLY, Tallies
+from loadtest.collect.unannounced import Unannounced
 from loadtest.contract import DialectName
 from loadtest.metrics import Batch
 
 #: a finished entry's subject rests this long, so that a second copy is still told as one
 _QUARANTINE_NS = 300_000_000
-#: with several workers it rests until all of them have closed its books, and this much longer: an announcement takes
-#: up to a second, and what arrives before it must not fall into the books of the emission before
-_ANNOUNCED_NS = 2_000_000_000
 #: how long an announcement may be under way: a master that stood still passes it on as long as Locust's workers wait
 #: for it, and what would be forgotten sooner would be missed as lost
 _MASTER_SILENT_NS = 60_000_000_000
-#: a subject whose entry was not finished is used again after this long: no server holds anything back for longer, and a
-#: run of days must not end with all of its subjects retired
-_RETIRED_NS = 600_000_000_000
 #: what is missing for so long is not waited for any more
 _LATE_NS = 3_600_000_000_000
 #: epochs' numbers are given back when so many, and half of all, can be
 _RECYCLED_AT_LEAST = 1_024
-_A_STEP = 256
 #: copies that are kept of an emission, for each identity simulated here
 _COPIES = 8
 
@@ -135,18 +128,16 @@ class Ledger:
             on_reads=on_reads,
         )
         self._overdue_limit = overdue_limit
-        self._unannounced_limit = unannounced_limit
         self._alone = workers == 1
         self._announced_in_ns = max(2 * self._deadline_ns, 0 if self._alone else _MASTER_SILENT_NS)
         self._room = max(TICKS_AT_LEAST, _COPIES * people.count)
-        self._resting: dict[bytes, int] = {}  # subject -> when it may be used again
+        self.resting = Resting(self._deadline_ns)
         #: by key; the receivers' look-up. Open entries, closed ones a while longer, those that await an announcement.
         self.entries: dict[bytes, Entry] = {}
         #: by (account, inbox): when the newest marked message there was written, by whichever worker
         self.newest_ns: dict[tuple[int, int], int] = {}
         self._open: dict[int, Entry] = {}
-        self._retired: dict[bytes, int] = {}  # subject -> when it may be used again
-        self._unannounced: OrderedDict[bytes, tuple[int, Entry]] = OrderedDict()
+        self._unannounced = Unannounced(self._announced_in_ns, unannounced_limit)
         self._overdue: OrderedDict[int, Entry] = OrderedDict()  # closed, and somebody has nothing yet
         self._finished: deque[tuple[int, Entry]] = deque()  # closed, and until when copies are still told
         self._order = Order()
@@ -189,7 +180,7 @@ class Ledger:
 
         It can be when it has no entry, or one that everybody required has ticked, a moment ago.
         """
-        if self._retired.get(key, now_ns) > now_ns or self._resting.get(key, now_ns) > now_ns:
+        if not self.resting.is_free(key, now_ns):
             return False
         entry = self.entries.get(key)
         if entry is None:
@@ -226,7 +217,7 @@ class Ledger:
 
     def _adopt(self, key: bytes) -> Entry:
         """The entry of a key: one that awaits its announcement, or a new one."""
-        self._unannounced.pop(key, None)
+        self._unannounced.claim(key)
         entry = self.entries.get(key)
         if entry is None:
             entry = self.entries[key] = Entry(key, self._room)
@@ -261,7 +252,7 @@ class Ledger:
         entry.status = status
         entry.responded_ns = at_ns
         if not self._alone and entry.action is not None and not entry.action.marked:
-            self._resting[entry.key] = entry.written_ns + self._deadline_ns + _ANNOUNCED_NS
+            self.resting.rest(entry.key, entry.written_ns)
         if entry.key:  # one that was never bound to a subject is nothing to others
             self.announcements.append(write_announcement(entry, self._clock))
 
@@ -270,7 +261,7 @@ class Ledger:
     def unknown(self, key: bytes, now_ns: int) -> Entry:
         """An entry for a mark of this run that is not known (yet): it waits for its announcement, bounded in time."""
         entry = self.entries[key] = Entry(key, self._room)
-        self._unannounced[key] = (now_ns, entry)
+        self._unannounced.add(entry, now_ns)
         return entry
 
     def tick(self, key: bytes, epoch: int, arrival_ns: int) -> None:
@@ -372,12 +363,9 @@ class Ledger:
         while self._finished and (final or self._finished[0][0] <= now_ns):
             self._drop(self._finished.popleft()[1])
         self._expire_unannounced(now_ns, batch, final=final)
-        self._resting = {key: until_ns for key, until_ns in self._resting.items() if until_ns > now_ns}
         while self._overdue and next(iter(self._overdue.values())).written_ns < now_ns - _LATE_NS:
             self._drop(self._overdue.popitem(last=False)[1])
-        while self._retired and next(iter(self._retired.values())) <= now_ns:  # ascending, but for a moment
-            key = next(iter(self._retired))
-            del self._retired[key]
+        for key in self.resting.wake(now_ns):
             overdue = self._overdue.pop(id(self.entries.get(key)), None)
             if overdue is not None:
                 self._drop(overdue)
@@ -392,16 +380,8 @@ class Ledger:
         ended = epochs.ended_before(before_ns)
         if len(ended) < max(_RECYCLED_AT_LEAST, len(epochs) // 2):
             return
-        named = np.zeros(len(epochs), dtype=np.bool_)
-        # arrivals and new emissions meanwhile are of epochs that have not ended
-        for number, entry in enumerate([*self.entries.values(), *self._open.values(), *self._order], 1):
-            for some in (entry.who, entry.required, entry.missing):
-                if some is not None and len(some):
-                    their = np.fromiter(some, dtype=np.int64, count=len(some))
-                    named[their[their < len(named)]] = True
-            if not number % _A_STEP:
-                yield
-        free = ended[~named[ended]]
+        entries = [*self.entries.values(), *self._open.values(), *self._order]
+        free = yield from unnamed(ended, len(epochs), entries)
         self._order.reused(free)
         epochs.recycle(free)
 
@@ -421,7 +401,7 @@ class Ledger:
         finished = self._judge.close(seen, batch, over=over)
         assert entry.action is not None
         if not finished and not entry.action.marked:
-            self._retired[entry.key] = now_ns + _RETIRED_NS
+            self.resting.retire(entry.key, now_ns)
         if entry.missing:
             self._overdue[id(entry)] = entry
             if len(self._overdue) > self._overdue_limit:
@@ -441,15 +421,10 @@ class Ledger:
 
     def _expire_unannounced(self, now_ns: int, batch: Batch, *, final: bool) -> None:
         """Marks that nobody announced in time belong to no entry."""
-        while self._unannounced:
-            key, (seen_ns, entry) = next(iter(self._unannounced.items()))
-            waits = now_ns - seen_ns < self._announced_in_ns and len(self._unannounced) <= self._unannounced_limit
-            if waits and not final:
-                break
-            del self._unannounced[key]
-            self.entries.pop(key, None)
+        for seen_ns, entry in self._unannounced.expired(now_ns, final=final):
+            self.entries.pop(entry.key, None)
             window = self._judge.window_at(seen_ns)
-            event = event_of(key)
+            event = event_of(entry.key)
             column = "delivery.unmatched" if event == MARKED else "delivery.foreign"
             for epoch in entry.who:
                 role = ROLES[int(self._people.role[self._epochs.identity[epoch]])]

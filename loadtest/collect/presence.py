@@ -12,13 +12,12 @@ ordered pairs (observer, target) of one account, time-weighted:
 
 The observers are those of this process, the targets everybody of the fleet: the truth of others is announced, and
 judged in the order of its times (:mod:`loadtest.collect.presence_timeline`). Above a budget of pairs only some of the
-observers are followed, drawn once by the seed and told in gauges: every pair of theirs counts, and the frames of the
-others are not even decoded.
+observers are followed (:mod:`loadtest.collect.presence_observers`), which gauges tell; the frames of the others are not
+even decoded.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +28,7 @@ from loadtest.clock import NS_PER_S, NS_PER_US, Clock
 from loadtest.collect.people import ROLES, People
 from loadtest.collect.presence_judge import Judge
 from loadtest.collect.presence_log import PresenceLog
+from loadtest.collect.presence_observers import draw_observers
 from loadtest.collect.presence_samples import Samples
 from loadtest.collect.presence_timeline import MARGIN_NS, Timeline
 from loadtest.collect.presence_truth import Departure, Truth
@@ -136,44 +136,16 @@ class Presence:
             self._accounts.append(account)
             self._by_id[account_id] = account
             self._place.update((member, (account, roster.place[member])) for member in roster.members)
-        self._observers = self._drawn()
+        self._observers = draw_observers(
+            [account.roster for account in self._accounts], settings.most_pairs, settings.seed
+        )
         self._log = None if settings.log_path is None else PresenceLog(Path(settings.log_path), clock)
         self._holding = False
-
-    def _drawn(self) -> set[int]:
-        """The observers that are followed: all of them, or of each role in each account its share of the budget."""
-        here = [
-            tuple(
-                [n for n in part if n >= 0]
-                for part in (roster.members[: roster.agents], roster.members[roster.agents :])
-            )
-            for roster in self._rosters
-        ]
-        self.pairs_all = sum(
-            len(agents) * roster.size + len(contacts) * roster.agents
-            for (agents, contacts), roster in zip(here, self._rosters, strict=True)
-        )
-        share = min(1.0, self._settings.most_pairs / self.pairs_all) if self.pairs_all else 1.0
-        drawn: set[int] = set()
-        for number, parts in enumerate(here):
-            chance = random.Random(f"{self._settings.seed}:observers:{number}")
-            for members in parts:
-                if members:
-                    drawn.update(chance.sample(members, max(1, int(len(members) * share))))
-        return drawn
-
-    @property
-    def _rosters(self) -> list[Roster]:
-        return [account.roster for account in self._accounts]
 
     @property
     def pairs(self) -> int:
         """Pairs that are followed: of each drawn observer with everybody it may be told of."""
-        agents = len(self._people.agents)
-        return sum(
-            self._place[number][0].roster.size if number < agents else self._place[number][0].roster.agents
-            for number in self._observers
-        )
+        return self._observers.pairs
 
     @property
     def account_ids(self) -> list[int]:
@@ -328,7 +300,7 @@ class Presence:
         """
         account, place = self._place[identity]
         role = ROLES[place >= account.roster.agents]
-        followed = identity in self._observers
+        followed = identity in self._observers.followed
         told = account.reader.read(data) if followed else glance(data)
         if told.others and role == "contact":
             self._do(None, at_ns, partial(self._count, "presence.forbidden", "contact", role, at_ns))
@@ -437,7 +409,7 @@ class Presence:
         at_us, worker = self._clock.wall_ns(now_ns) // NS_PER_US, self._settings.worker
         if self._holding:
             batch.gauges.append(Gauge(at_us, "presence.pairs", worker, self.pairs))
-            batch.gauges.append(Gauge(at_us, "presence.pairs_all", worker, self.pairs_all))
+            batch.gauges.append(Gauge(at_us, "presence.pairs_all", worker, self._observers.pairs_all))
 
     def _name(self, identity: int) -> str:
         if identity < 0:

@@ -8,12 +8,11 @@ what the server says it did wrong, presence can be replayed without any of the c
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
 
 from loadtest.clock import NS_PER_US, Clock
-from loadtest.errors import UsageError
+from loadtest.collect.line_log import LineLog, read_lines
 
 
 class Line(msgspec.Struct, omit_defaults=True):
@@ -40,7 +39,7 @@ class Line(msgspec.Struct, omit_defaults=True):
     period: int = 0
 
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder(Line).decode
 
 
@@ -57,11 +56,7 @@ class PresenceLog:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._clock = clock
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._out: TextIO = path.open("w", encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"it cannot be written ({error.strerror})", where=str(path)) from error
+        self._out = LineLog(path)
 
     def write(
         self,
@@ -78,7 +73,7 @@ class PresenceLog:
         """Add a line; times are monotonic nanoseconds."""
         asked = 0 if asked_ns is None else self._us(asked_ns)
         line = Line(self._us(at_ns), kind, who, account, asked, shown or [], what, period_ns // NS_PER_US)
-        self._out.write(_encode(line).decode() + "\n")
+        self._out.write(_encode([line]))
 
     def close(self) -> None:
         """Write what waits, and no more."""
@@ -94,10 +89,4 @@ def read_log(path: Path) -> list[Line]:
     Raises:
         UsageError: there is no such file, or it is no such log.
     """
-    try:
-        lines = [_decode(text) for text in path.read_bytes().splitlines()]
-    except OSError as error:
-        raise UsageError(f"it cannot be read ({error.strerror})", where=str(path)) from error
-    except msgspec.MsgspecError as error:
-        raise UsageError(f"it is no log of presence ({error})", where=str(path)) from error
-    return sorted(lines, key=lambda line: line.t)
+    return sorted(read_lines(path, _decode, "presence"), key=lambda line: line.t)

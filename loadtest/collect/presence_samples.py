@@ -136,7 +136,7 @@ class Samples:
             ages = Histogram()
             ages.record_many(ages_us[ages_us >= 0])  # who came after the view was made is in none
             parts = ages.parts()
-            weighed = Histogram.from_sparse(parts.index.tolist(), (parts.count * stood_ms).tolist())
+            weighed = Histogram.from_sparse(parts.index, parts.count * stood_ms, (parts.min_us, parts.max_us))
             judge.batch.hist(self._window(at_ns), "presence_age_time", ROLES[target], ROLES[view.role]).merge(weighed)
 
     # -- the strip ---------------------------------------------------------------------------------------------------

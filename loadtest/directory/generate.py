@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from loadtest.directory.model import Agent, Contact, Directory
 from loadtest.errors import UsageError
+from loadtest.nouns import many
 
 _T = TypeVar("_T")
 
@@ -41,7 +42,7 @@ class Population:
                 raise UsageError(f"{name} is {getattr(self, name)}", where=f"--{name}", remedy="Give 1 or more")
         if self.agents and self.accounts > self.agents:
             raise UsageError(
-                f"{self.accounts} accounts for {self.agents} agents",
+                f"{many(self.accounts, 'account')} for {many(self.agents, 'agent')}",
                 where="--accounts",
                 remedy="Each account needs an agent, its administrator: give fewer accounts or more agents",
             )

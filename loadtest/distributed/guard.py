@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from loadtest.clock import NS_PER_S
 from loadtest.metrics import Batch
+from loadtest.nouns import many
 
 SPAN_S = 5.0
 """How far back the guard looks, in seconds."""
@@ -96,8 +97,8 @@ class AbortGuard:
         silent = total["silent"]
         if silent and silent > SHARE * (silent + sum(self._connected.values())):
             return (
-                f"the target's pings stay out: {silent:,} sockets heard none for more than {SILENT_S:g} s, after which "
-                "real clients give their connection up and come back in a herd"
+                f"the target's pings stay out: {many(silent, 'socket')} heard none for more than {SILENT_S:g} s, after "
+                "which real clients give their connection up and come back in a herd"
             )
         return None
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from loadtest.clock import NS_PER_S
 from loadtest.metrics import Batch
+from loadtest.nouns import noun
 
 LOST_SHARE = 0.1
 FAILED_SHARE = 0.5
@@ -71,7 +72,8 @@ class Outages:
             if self._lost_ns is None:
                 return []
             away_s, self._lost_ns = (now_ns - self._lost_ns) / NS_PER_S, None
-            return [Moment("reconnect", f"all {due:,} users are subscribed again, {away_s:.0f} s later")]
+            users = noun(due, "the user is", f"all {due:,} users are")
+            return [Moment("reconnect", f"{users} subscribed again, {away_s:.0f} s later")]
         if self._was_whole and self._lost_ns is None and due - here > LOST_SHARE * due:
             self._lost_ns = now_ns
             why = Counter[str]()

@@ -11,6 +11,7 @@ from loadtest.analysis.noise import noise
 from loadtest.drive.ab import Experiment, Folder, Slot, arm_folders, run_pairs
 from loadtest.drive.runner import RunOutcome
 from loadtest.errors import GeneratorError, UsageError
+from loadtest.nouns import many
 from loadtest.report.compared import load
 
 JSON_NAME = "noise.json"
@@ -44,7 +45,9 @@ def measure(
     """
     if experiment.pairs < LEAST_PAIRS:
         raise UsageError(
-            f"{experiment.pairs} pairs say nothing of noise", where="--pairs", remedy=f"Give {LEAST_PAIRS} or more"
+            f"{many(experiment.pairs, 'pair says', 'pairs say')} nothing of noise",
+            where="--pairs",
+            remedy=f"Give {LEAST_PAIRS} or more",
         )
     run_pairs(experiment, folder, experiment.pairs, on_start=on_start, on_tick=on_tick, on_run=on_run)
     first, second = (load(arm, experiment.warm_up_s) for arm in arm_folders(folder, experiment, experiment.pairs))

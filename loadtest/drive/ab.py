@@ -17,7 +17,9 @@ from loadtest.drive.locustfile import write_locustfile
 from loadtest.drive.runner import RunOutcome, run, told_to_end
 from loadtest.drive.target_server import TargetServer
 from loadtest.errors import GeneratorError, UsageError
+from loadtest.nouns import noun
 from loadtest.report.gate import Gate, judge
+from loadtest.store.lock import FolderLock
 
 JSON_NAME = "ab.json"
 SCHEMA_VERSION = 1
@@ -102,7 +104,7 @@ class Experiment:
 
 
 class Folder:
-    """An experiment's folder.
+    """An experiment's folder, held until it is closed: two processes in one would make each other's runs anew.
 
     Args:
         path: where.
@@ -114,7 +116,7 @@ class Folder:
         went_on: pairs that an earlier verdict was based on and that were not the end, when more were asked for later.
 
     Raises:
-        UsageError: it holds another experiment, something else, or cannot be written.
+        UsageError: it holds another experiment, something else, or cannot be written; or another process works in it.
     """
 
     def __init__(self, path: Path, experiment: Experiment) -> None:
@@ -123,10 +125,28 @@ class Folder:
         self.done: list[str] = []
         self.judged: list[int] = []
         self.went_on: list[int] = []
-        if path.exists():
-            self._read()
-        write_locustfile(path)
-        self._write()
+        fresh = not path.exists()
+        if fresh:
+            write_locustfile(path)
+        self._lock = FolderLock(path, "experiment", "start it again: it goes on")
+        try:
+            if not fresh or (path / JSON_NAME).exists():
+                self._read()
+            write_locustfile(path)
+            self._write()
+        except UsageError:
+            self.close()
+            raise
+
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others work in it; done twice it does nothing."""
+        self._lock.release()
 
     def path_of(self, slot: Slot) -> Path:
         """A run's folder."""
@@ -291,9 +311,9 @@ def conduct(
         content = judge(*arm_folders(folder, experiment, pairs), gate)
         if folder.went_on:
             content["warnings"].append(
-                f"These runs were judged before, after {', '.join(map(str, folder.went_on))} pairs, and more were "
-                f"asked for after that: whoever may look again errs more often. Declare both looks beforehand: "
-                f"--pairs K1,K2."
+                f"These runs were judged before, after {', '.join(map(str, folder.went_on))} "
+                f"{noun(folder.went_on[-1], 'pair')}, and more were asked for after that: whoever may look again errs "
+                f"more often. Declare both looks beforehand: --pairs K1,K2."
             )
         folder.look(pairs)
         return content

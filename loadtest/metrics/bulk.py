@@ -33,27 +33,28 @@ class Gathered:
         index: buckets of all histograms, rising within each, shape (entries,).
         count: how many values each entry holds, in the narrowest type of all histograms', shape (entries,).
         overflow: values above the range of each histogram, shape (histograms,).
-        max_us: the largest value of all, exactly; None when there is none.
+        extremes_us: the smallest and the largest value of all, exactly; None when there is none.
     """
 
     size: NDArray[np.int64]
     index: NDArray[np.uint16]
     count: NDArray[np.integer[Any]]
     overflow: NDArray[np.int64]
-    max_us: int | None
+    extremes_us: tuple[int, int] | None
 
 
 def gather(hists: Sequence[Histogram]) -> Gathered:
     """Lay histograms end to end, in their order."""
-    indices, counts, overflow, largest = Histogram.columns(hists)
+    indices, counts, overflow, smallest, largest = Histogram.columns(hists)
     index = np.concatenate(indices) if hists else np.zeros(0, np.uint16)
+    filled = [at for at, held in enumerate(indices) if held.size]
     return Gathered(
         np.array([*map(len, indices)], dtype=np.int64),
         index,
         # one without entries has counts of 64 bits, and would widen all others'
         np.concatenate([count for count in counts if count.size]) if index.size else np.zeros(0, np.int64),
         np.array(overflow, dtype=np.int64),
-        max(largest) if index.size else None,
+        (min(smallest[at] for at in filled), max(largest)) if filled else None,
     )
 
 

@@ -3,7 +3,8 @@
 Its buckets are HdrHistogram's (:mod:`loadtest.metrics.buckets`), and so are its percentiles: the rank of percentile q
 among n values is ``max(floor(q * n / 100 + 0.5), 1)`` and the answer is the highest value of the bucket that holds the
 rank (the lowest for q = 0). PyPI's ``hdrhistogram`` is the oracle in the tests.
-Unlike it, values out of range are counted (``overflow``, ``underflow``), and sum, minimum and maximum are exact.
+Unlike it, values out of range are counted (``overflow``, ``underflow``), sum, minimum and maximum are exact, and no
+percentile is above the maximum or below the minimum, where a bucket's edge would be.
 
 Only buckets that hold something take memory: 10 bytes each, in room for the next power of two of them, beside about
 400 bytes a histogram; one that was read back keeps its counts as narrow as they are, mostly 3 bytes a bucket, until
@@ -183,7 +184,8 @@ class Histogram:
             return float("inf")
         rank = min(max(int(q * total / 100 + 0.5), 1), self._n)
         at = self._index[np.searchsorted(np.cumsum(self._count), rank)]
-        return float(buckets.value_of(at, "highest" if q else "lowest"))
+        edge = int(buckets.value_of(at, "highest" if q else "lowest"))
+        return float(min(edge, self._max) if q else max(edge, self._min))
 
     def buckets(self, edge: Edge = "highest") -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The buckets that hold something.
@@ -204,19 +206,24 @@ class Histogram:
 
     @classmethod
     def from_sparse(
-        cls, index: Sequence[int] | NDArray[np.int64], count: Sequence[int] | NDArray[np.int64]
+        cls,
+        index: Sequence[int] | NDArray[np.integer[Any]],
+        count: Sequence[int] | NDArray[np.integer[Any]],
+        extremes_us: tuple[int, int] | None = None,
     ) -> Histogram:
-        """A histogram of bucket counts alone.
+        """A histogram of bucket counts.
 
-        The buckets tell no exact values, so sum, minimum and maximum are those of the buckets' middles, lowest and
-        highest value: estimates, within 1/1024. :meth:`to_bytes` keeps them exact.
+        The buckets tell no exact values, so the sum is that of their middles, and minimum and maximum, unless given,
+        are the lowest and the highest value they may hold: estimates, within 1/1024. :meth:`to_bytes` keeps all exact.
 
         Args:
             index: bucket indices, strictly rising.
             count: how many values each bucket holds, at least 1.
+            extremes_us: the exact smallest and largest value, where they are known; percentiles then stay between
+                them, as those of the histogram that the counts are from. Ignored where there are no counts.
 
         Raises:
-            ValueError: the two do not describe a histogram.
+            ValueError: they do not describe a histogram.
         """
         indices, counts = np.asarray(index, dtype=np.int64), np.asarray(count, dtype=np.int64)
         if indices.shape != counts.shape or indices.ndim != 1:
@@ -228,13 +235,18 @@ class Histogram:
         middles = buckets.value_of(indices, "middle")
         made = cls()
         if indices.size:
-            extremes = buckets.value_of(indices[:1], "lowest")[0], buckets.value_of(indices[-1:], "highest")[0]
+            outer = indices[[0, -1]]
+            if extremes_us is None:
+                edges = buckets.value_of(outer, "lowest")[0], buckets.value_of(outer, "highest")[1]
+                extremes_us = int(edges[0]), min(int(edges[1]), MAX_US)
+            elif not np.array_equal(buckets.index_of(np.array(extremes_us, dtype=np.int64)), outer):
+                raise ValueError(f"extremes must lie in the outer buckets, got {extremes_us} us")
             n = sum(counts.tolist())
             if n <= _EXACT // MAX_US:
                 sum_us = int(middles @ counts)
             else:
                 sum_us = sum(value * held for value, held in zip(middles.tolist(), counts.tolist(), strict=True))
-            made._add(indices.astype(np.uint16), counts, sum_us, int(extremes[0]), min(int(extremes[1]), MAX_US))
+            made._add(indices.astype(np.uint16), counts, sum_us, *extremes_us)
         return made
 
     def to_bytes(self) -> bytes:
@@ -301,12 +313,12 @@ class Histogram:
     @staticmethod
     def columns(
         hists: Sequence[Histogram],
-    ) -> tuple[list[NDArray[np.uint16]], list[NDArray[np.integer[Any]]], list[int], list[int]]:
+    ) -> tuple[list[NDArray[np.uint16]], list[NDArray[np.integer[Any]]], list[int], list[int], list[int]]:
         """What many histograms consist of, without a call for each.
 
         Returns:
             Of each its buckets (rising) and their counts as narrow as they are kept, both its own and not to be
-            changed, its overflow, and its largest value in range (0 when there is none).
+            changed, its overflow, and its smallest and largest value in range (0 when there is none).
         """
         for hist in hists:
             if hist._waiting:
@@ -315,6 +327,7 @@ class Histogram:
             [hist._index for hist in hists],
             [hist._count for hist in hists],
             [hist.overflow for hist in hists],
+            [hist._min for hist in hists],
             [hist._max for hist in hists],
         )
 

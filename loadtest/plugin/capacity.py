@@ -34,6 +34,7 @@ from loadtest.directory import Role
 from loadtest.distributed.conductor import Conductor, warn
 from loadtest.distributed.keeper import RunKeeper
 from loadtest.errors import GeneratorError, UsageError
+from loadtest.nouns import many
 from loadtest.plugin.capacity_options import Load, Timing, add_capacity_options, load_at, search_plan, timing, turns_of
 from loadtest.plugin.preparation import pool_size
 from loadtest.plugin.steering import RateWorkers
@@ -203,7 +204,7 @@ class CapacitySearch:
         again = f", trial {following.again}" if following.again > 1 else ""
         warn(
             f"search: step {len(self._steps) + 1}, {following.kind} to {_level(self._plan, following.level)}{again}; "
-            f"about {left} step{'s' if left != 1 else ''} and {math.ceil(about_s / 60)} min left"
+            f"about {many(left, 'step')} and {math.ceil(about_s / 60)} min left"
             f"{' with the hold in the end' if confirms else ''}"
         )
 

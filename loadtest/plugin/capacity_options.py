@@ -13,7 +13,7 @@ from typing import Any
 from loadtest.analysis.capacity_search import AXES, Axis, SearchPlan
 from loadtest.directory import Role, read_identities
 from loadtest.errors import UsageError
-from loadtest.users.options import number
+from loadtest.users.option_values import number
 from loadtest.users.preflight import is_loopback
 
 LOOPBACK_USERS = 2000

@@ -34,6 +34,10 @@ class Course:
         self._ran_s: float | None = None
         self.interrupted = False
 
+    def plan(self, now_ns: int, run_time_s: float | None) -> None:
+        """From now on it is to last so many seconds; None where that is open."""
+        self._run_time_s = None if run_time_s is None else (now_ns - self._began_ns) / NS_PER_S + run_time_s
+
     def played_out(self) -> None:
         """All messages of the plan are sent."""
         self._played_out = True

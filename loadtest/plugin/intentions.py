@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from locust.util.timespan import parse_timespan
-
 from loadtest.directory import Directory
 from loadtest.errors import UsageError
+from loadtest.nouns import many, noun
 from loadtest.plan import ACTS, Mix
+from loadtest.plugin.preparation import run_time_s
 from loadtest.target.profile import Profile
 
 
@@ -72,25 +72,28 @@ def intentions(options: Any, host: str, directory: Directory, *, guarded: bool) 
     """
     agents, contacts = len(directory.agents), len(directory.contacts)
     accounts = ", ".join(map(str, directory.account_ids()))
-    span_s = parse_timespan(options.run_time) if isinstance(options.run_time, str) else options.run_time
+    waits = not options.headless and not options.autostart  # for the web page's form, which says how long
+    span_s = None if waits else run_time_s(options)
     made = sum(1 for contact in directory.contacts if not contact.conversation_ids)
-    creates = [f"{made:,} conversation{'' if made == 1 else 's'}"] if made else []
+    creates = [many(made, "conversation")] if made else []
     if span_s and options.emit_rate:
-        creates.append(f"about {options.emit_rate * span_s:,.0f} messages")
+        creates.append(f"about {many(round(options.emit_rate * span_s), 'message')}")
     elif options.emit_rate:
-        creates.append("messages until it is stopped")
+        creates.append("messages for as long as it goes on" if waits else "messages until it is stopped")
     acts = [act for act, rate in Mix.parse(options.mix, options.seed).rates.items() if rate]
     also = f"; people also do: {', '.join(acts)}" if acts else ""
     typing = " and the typing around them" if options.typing else ""
+    ends = "as the web page's form says" if waits else f"after {span_s:g} s" if span_s else "when it is stopped"
     lines = [
         f"about to load {host}:",
-        f"  as        {agents:,} agents and {contacts:,} contacts of account {accounts} ({directory.source})",
+        f"  as        {many(agents, 'agent')} and {many(contacts, 'contact')} of account {accounts} "
+        f"({directory.source})",
         f"  sockets   {agents + contacts:,}, up to {options.spawn_rate or 1:g} a second more; a beat of each every "
         f"{options.heartbeat:g} s",
-        f"  traffic   {options.emit_rate:g} messages a second{typing}{also}; "
+        f"  traffic   {options.emit_rate:g} {noun(options.emit_rate, 'message')} a second{typing}{also}; "
         f"at most {requests_a_minute(options, agents + contacts):,.0f} requests a minute",
         f"  creates   {', '.join(creates) or 'nothing'}; nothing is deleted",
-        f"  ends      {'after ' + format(span_s, 'g') + ' s' if span_s else 'when it is stopped'}, or by Ctrl-C "
-        f"(twice: at once){', or by the abort guard' if guarded else '; the abort guard is off'}",
+        f"  ends      {ends}, or by Ctrl-C (twice: at once)"
+        f"{', or by the abort guard' if guarded else '; the abort guard is off'}",
     ]
     return "\n".join(lines)

@@ -22,6 +22,7 @@ from loadtest.plugin.interrupts import reach_main_greenlet
 from loadtest.plugin.run import Run
 from loadtest.plugin.spawning import remember_defaults
 from loadtest.plugin.web_progress import show
+from loadtest.plugin.web_run_time import follow_run_time
 from loadtest.plugin.workers import RemoteWorkers
 from loadtest.users.dispatch import EvenDispatcher
 from loadtest.users.flat_memory import fill_small_arrays, share_one_heap
@@ -107,6 +108,7 @@ def on_init(environment: Any, **_: Any) -> None:
     run.at_close = reach_main_greenlet(_stop_now, lambda: led_by_shape)
     if environment.web_ui is not None:
         show(environment.web_ui, lambda: None if run.progress is None else run.progress.newest)
+        follow_run_time(environment.web_ui, run.plan_length)
     try:
         run.prepare()
     except (Exception, KeyboardInterrupt) as error:

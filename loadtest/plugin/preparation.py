@@ -16,6 +16,7 @@ from locust.util.timespan import parse_timespan
 
 from loadtest.directory import Directory, Population, read_identities
 from loadtest.errors import UsageError
+from loadtest.nouns import many, noun
 from loadtest.plan import canary_period_s
 from loadtest.plan import window_s as suitable_window_s
 from loadtest.refserver.settings import ServerSettings
@@ -42,7 +43,7 @@ def planned_population(options: Any, user_classes: list[type]) -> tuple[int, int
         parser = get_parser(default_config_files=[])
         if [options.agents, options.contacts] != [parser.get_default("agents"), parser.get_default("contacts")]:
             raise UsageError(
-                f"{users} users, but {agents} agents and {contacts} contacts",
+                f"{many(users, 'user')}, but {many(agents, 'agent')} and {many(contacts, 'contact')}",
                 where="--users",
                 remedy="Give --agents and --contacts, or --users alone to split it by the locustfile's ratio",
             )
@@ -77,11 +78,14 @@ def apply_brakes(options: Any, users: int, host: str | None = None) -> None:
         )
     if options.max_users is not None and users > options.max_users:
         raise UsageError(
-            f"{users} users planned, {options.max_users} allowed", where="--max-users", remedy="Plan fewer users"
+            f"{many(users, 'user')} planned, {options.max_users:,} allowed",
+            where="--max-users",
+            remedy="Plan fewer users",
         )
     if options.max_emit_rate is not None and options.emit_rate > options.max_emit_rate:
         raise UsageError(
-            f"{options.emit_rate:g} messages a second planned, {options.max_emit_rate:g} allowed",
+            f"{options.emit_rate:g} {noun(options.emit_rate, 'message')} a second planned, "
+            f"{options.max_emit_rate:g} allowed",
             where="--max-emit-rate",
             remedy="Lower --emit-rate",
         )
@@ -179,7 +183,7 @@ def identities_for(
     mute = [contact.contact_id for contact in dealt.contacts if contact.inbox_identifier is None]
     if mute:
         raise UsageError(
-            f"{len(mute)} contacts have no inbox_identifier (contact {mute[0]} is one)",
+            f"{many(len(mute), 'contact has', 'contacts have')} no inbox_identifier (contact {mute[0]} is one)",
             where=options.identities,
             remedy="Contacts act through the public API, which needs an API inbox: give its inbox_identifier",
         )

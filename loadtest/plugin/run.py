@@ -175,6 +175,13 @@ class Run:
         if not isinstance(self.environment.runner, MasterRunner) or options.processes:
             host_limits.check_ports(users + pool * processes, addresses)
 
+    def plan_length(self, run_time_s: float | None) -> None:
+        """The web page's form says how long the test is to last from now on; None for until it is stopped."""
+        if self.conductor is None:  # a test is about to begin
+            self.options.run_time = run_time_s
+        elif not self.options.autostart:  # whose timer the form does not reach
+            self._course.plan(time.monotonic_ns(), run_time_s)
+
     # -- the test, in the owner --------------------------------------------------------------------------------------
 
     def begin(self) -> None:

@@ -16,6 +16,7 @@ from loadtest.distributed import messages
 from loadtest.distributed.conductor import warn
 from loadtest.distributed.keeper import RunKeeper
 from loadtest.metrics import Batch, Note
+from loadtest.nouns import many
 from loadtest.users.dispatch import quotas, quotas_in_turn
 from loadtest.users.fleet import Fleet
 
@@ -183,7 +184,7 @@ class RemoteWorkers:
             users = sum(gauges.get((client_id, f"users.planned.{role}"), 0.0) for role in ("agent", "contact"))
             told = datetime.datetime.fromtimestamp(at_us / 1e6, datetime.UTC)
             text = (
-                f"worker {client_id} was lost with its {users:.0f} users: nothing was heard of it since "
+                f"worker {client_id} was lost with its {many(round(users), 'user')}: nothing was heard of it since "
                 f"{told:%H:%M:%S} UTC, {(now_ns - since_ns) / NS_PER_S:.0f} s before the end"
             )
             batch.notes.append(Note(at_us, "worker_lost", text, {"worker": client_id, "since_us": at_us}))

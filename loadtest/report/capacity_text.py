@@ -116,7 +116,7 @@ def _in_deliveries(content: Values) -> list[str]:
 
 def _figures(figures: Values) -> str:
     told = [
-        f"{count(figures['users'])} users",
+        wording.many(figures["users"], "user"),
         rate(figures["messages_per_s"], " messages/s"),
         rate(figures["deliveries_per_s"], " deliveries/s"),
     ]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from loadtest.nouns import noun
 from loadtest.report.markdown import escaped
 from loadtest.report.wording import INFINITE, MISSING, many, milliseconds, number, percent, plain, significant
 
@@ -106,7 +107,7 @@ def _markdown(content: Content) -> Iterator[str]:
         yield from _table(_titles(content), others[:MOST_OTHERS])
         if len(others) > MOST_OTHERS:
             yield ""
-            yield f"{len(others) - MOST_OTHERS} more are in compare.json."
+            yield f"{len(others) - MOST_OTHERS} more {noun(len(others) - MOST_OTHERS, 'is', 'are')} in compare.json."
         yield ""
         yield "</details>"
 
@@ -123,7 +124,9 @@ def _table(titles: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
 def _how(content: Content) -> str:
     pairs = content["pairs"]
     what = (
-        many(pairs, "interleaved pair") if content["paired"] else f"{pairs} runs of the smaller group, not interleaved"
+        many(pairs, "interleaved pair")
+        if content["paired"]
+        else f"{many(pairs, 'run')} of the smaller group, not interleaved"
     )
     more = content["more_pairs"]
     wish = f" {many(more, 'more pair')} would decide with 80 % power." if more else ""

@@ -125,7 +125,8 @@ def numbers(summary: Mapping[str, Any]) -> list[Fact]:
     balance = totals(summary)
     if balance["expected"]:
         lost, expected = balance["lost"], balance["expected"]
-        hint = f"of {count(expected)} expected deliveries" + (f" ({percent(lost / expected)})" if lost else "")
+        hint = f"of {wording.many(expected, 'expected delivery', 'expected deliveries')}"
+        hint += f" ({percent(lost / expected)})" if lost else ""
         found.append(Fact("lost", count(lost), hint, "bad" if lost else "good"))
     leaked, seen = balance["leaked"], leaks_by_content(summary)
     if leaked or seen or balance["expected"]:

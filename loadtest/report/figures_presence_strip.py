@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from loadtest.nouns import many
 from loadtest.report import ink
 from loadtest.report.series import Frames
 from loadtest.report.timeline import Timeline
@@ -63,16 +64,17 @@ def who_was_there(frames: Frames, line: Timeline) -> ink.Picture | None:
     told = ", ".join(
         f"{name} {share:.1%}" for (name, *_), share in zip(_KINDS, (s / whole for s in seconds), strict=True) if share
     )
+    people = many(len(strips), "person", "people")
     return ink.finish(
         figure,
         name="who_was_there",
         title="Who was there, and who was shown",
         caption=(
-            f"{len(strips)} people as one agent was told of them, over the hold: each row is one of them. "
+            f"{people} as one agent was told of them, over the hold, in a row each. "
             "Red and yellow are what people complain about. Not judged: the observer was not there, or could not "
             "be told yet."
         ),
-        alt=f"Strips over time for {len(strips)} people. {told}.",
+        alt=f"Strips over time for {people}. {told}.",
     )
 
 

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.report.wording import number, plain
+from loadtest.nouns import many
+from loadtest.report.wording import number, plain, unit_of
 
 _ELEMENTS = {"FAIL": "failure", "INVALID": "error", "INCONCLUSIVE": "skipped"}
 
@@ -63,14 +64,18 @@ def of_comparison(content: Mapping[str, Any]) -> str:
         for row in content["rows"]
         if row["primary"]
     ]
-    return _xml("loadtest.compare", f"{content['pairs']} pairs", cases, None, None)
+    return _xml("loadtest.compare", many(content["pairs"], "pair"), cases, None, None)
 
 
 def _measured(check: Mapping[str, Any]) -> str:
-    value = "not measured" if check["value"] is None else f"{check['value']} {check['unit']}".rstrip()
-    limit = f"{'at most' if check['bound'] == 'max' else 'at least'} {check['limit']} {check['unit']}".rstrip()
+    value = "not measured" if check["value"] is None else _with_unit(check["value"], check["unit"])
+    limit = f"{'at most' if check['bound'] == 'max' else 'at least'} {_with_unit(check['limit'], check['unit'])}"
     interval = f", 95 % interval {check['interval'][0]} to {check['interval'][1]}" if check["interval"] else ""
     return f"{value}{interval}; {limit}"
+
+
+def _with_unit(value: Any, unit: str) -> str:
+    return f"{value} {unit_of(value, unit)}".rstrip()
 
 
 def _xml(suite: str, name: str, cases: list[Case], duration_s: float | None, started_at: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from loadtest.analysis.comparable import at
 from loadtest.analysis.noise import SCHEMA_VERSION
 from loadtest.errors import UsageError
+from loadtest.nouns import many, noun
 
 SHOWN_PAIRS = (4, 6, 8, 12)
 _PLACES = {
@@ -80,7 +81,8 @@ def terminal(content: Mapping[str, Any]) -> str:
     ]
     lines += ["", *(f"{name}: nothing is known, {why}." for name, why in content["unknown"].items())]
     lines += [
-        f"Noise: how much two runs of one build differ, from {content['measured']} pairs (its upper 80 % bound).",
+        f"Noise: how much two runs of one build differ, from {many(content['measured'], 'pair')} (its upper "
+        "80 % bound).",
         "Seen by k: the smallest regression that k pairs fail 4 times out of 5 at that margin.",
         _advice(content, pairs),
     ]
@@ -91,10 +93,10 @@ def _advice(content: Mapping[str, Any], pairs: int) -> str:
     names = [name.replace('"', "") for name in content.get("undecided", ())]
     if not names:
         passes = "with these margins an unchanged build then passes 4 times out of 5, else asks for more"
-        return f"Take {pairs} pairs: {passes}."
+        return f"Take {many(pairs, 'pair')}: {passes}."
     return (
-        f"No number of pairs helps yet: {', '.join(names)} {'stays' if len(names) == 1 else 'stay'} undecided in runs "
-        f"like these, and with {'it' if len(names) == 1 else 'them'} the gate. Why is said above; measure anew after."
+        f"No number of pairs helps yet: {', '.join(names)} {noun(len(names), 'stays', 'stay')} undecided in runs "
+        f"like these, and with {noun(len(names), 'it', 'them')} the gate. Why is said above; measure anew after."
     )
 
 

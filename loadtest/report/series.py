@@ -274,9 +274,8 @@ class Frames:
         for at, hists in of_bin.items():
             joined = merged(hists)
             n[at] = joined.n
-            largest = [hist.max_us for hist in hists if hist.max_us is not None]
-            if largest:
-                max_ms[at] = max(largest) / 1000.0
+            if joined.max_us is not None:
+                max_ms[at] = joined.max_us / 1000.0
             for q in qs:
                 value = joined.percentile(q) if tells(q, joined.n) else None
                 if value is not None:
@@ -344,12 +343,12 @@ class Frames:
 def merged(hists: Iterable[Histogram]) -> Histogram:
     """Many histograms as one, at once instead of one after the other (a soak has thousands).
 
-    Bucket counts are exact, and so are percentiles; sum, minimum and maximum are those of the buckets.
+    All but the sum is exact, that is the sum of the buckets' middles.
     """
     gathered = bulk.gather([*hists])
     dense = bulk.add_up(gathered.index, gathered.count)
     filled = np.flatnonzero(dense)
-    return Histogram.from_sparse(filled, dense[filled])
+    return Histogram.from_sparse(filled, dense[filled], gathered.extremes_us)
 
 
 def _held(line: Floats) -> Floats:
@@ -374,7 +373,7 @@ def curve(hist: Histogram, lost: int = 0, *, points: int = 160) -> Curve | None:
     Returns:
         None when nothing arrived.
     """
-    if hist.n == 0:
+    if hist.max_us is None:
         return None
     values_us, counts = hist.buckets()
     arrived = np.cumsum(counts)
@@ -383,7 +382,8 @@ def curve(hist: Histogram, lost: int = 0, *, points: int = 160) -> Curve | None:
     nines = -np.log10(beyond)
     keep = _spread(nines, points)
     told = int(np.count_nonzero(total - arrived[keep] >= BEYOND))
-    return Curve(nines=nines[keep], ms=values_us[keep] / 1000.0, told=told, n=hist.n, lost=lost)
+    kept_us = np.minimum(values_us[keep], hist.max_us)
+    return Curve(nines=nines[keep], ms=kept_us / 1000.0, told=told, n=hist.n, lost=lost)
 
 
 def _spread(nines: Floats, points: int) -> NDArray[np.int64]:

@@ -31,7 +31,8 @@ _NOTHING = 1e-4
 
 def asked_said(asked: Asked) -> str:
     """The load asked about."""
-    return f"{count(asked.agents)} agents, {count(asked.contacts)} contacts, {rate(asked.rate, ' messages/s')}"
+    who = f"{wording.many(asked.agents, 'agent')}, {wording.many(asked.contacts, 'contact')}"
+    return f"{who}, {rate(asked.rate, ' messages/s')}"
 
 
 def share_said(found: Sizing) -> str:

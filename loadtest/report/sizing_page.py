@@ -70,49 +70,35 @@ def of_sizing(found: Sizing, answers: Sequence[Values], names: Sequence[str]) ->
         answers: the searches behind it.
         names: their folders, as the user wrote them.
     """
-    picture = figures_sizing.places(found)
     asked = found.asked
     command = ["loadtest", "sizing", *names, "--agents", f"{asked.agents:g}", "--contacts", f"{asked.contacts:g}"]
-    word, tone, sign = _word(found)
     told = share_said(found)
-    reasons = [f"{told[0].upper()}{told[1:]}.", *found.notes] if told else list(found.outside)
-    report = Report(
-        run_id="",
-        target=_target(answers),
-        word=word,
-        sign=sign,
-        tone=tone,
+    return _page(
+        answers,
+        names,
+        verdict=_word(found),
         meaning=f"{asked_said(asked)}.",
-        reasons=reasons,
+        reasons=[f"{told[0].upper()}{told[1:]}.", *found.notes] if told else list(found.outside),
         warnings=[],
-        notices=_notices(answers),
-        facts=_facts(answers),
         numbers=[
             Fact("agents", count(asked.agents), "online"),
             Fact("contacts", count(asked.contacts), "online"),
             Fact("messages", rate(asked.rate), "of all of them"),
             Fact("deliveries", wording.MISSING if found.deliveries is None else rate(found.deliveries), "what costs"),
         ],
-        checks=None,
-        sections=[
-            Section(
-                "axes",
-                "On each axis",
-                work_said(found) or "How the load lies to what was searched.",
-                ["sizing_places"],
-                [_places(found)],
-                "No step of these searches kept its limits.",
-            ),
-            _searches(answers, names),
-        ],
-        moments=None,
-        moments_left_out=0,
-        command=f"{shlex.join([*command, '--rate', f'{asked.rate:g}'])} --out DIR",
-        version=__version__,
+        section=Section(
+            "axes",
+            "On each axis",
+            work_said(found) or "How the load lies to what was searched.",
+            ["sizing_places"],
+            [_places(found)],
+            "No step of these searches kept its limits.",
+        ),
+        picture=figures_sizing.places(found),
+        command=[*command, "--rate", f"{asked.rate:g}"],
         kind="Sizing",
         terms=_TERMS,
     )
-    return html.page(report, _by_name(picture))
 
 
 def of_scaling(found: Scaling, answers: Sequence[Values], names: Sequence[str], processes: str) -> str:
@@ -124,7 +110,6 @@ def of_scaling(found: Scaling, answers: Sequence[Values], names: Sequence[str], 
         names: their folders, as the user wrote them.
         processes: of each, as the user wrote them.
     """
-    word, tone, sign = _GROWTH_WORD[found.growth]
     ends = [row for row in found.rows if row.deliveries is not None]
     numbers = [
         Fact(wording.many(row.processes, "process", "processes"), row_said(row)[1], "deliveries/s")
@@ -134,39 +119,69 @@ def of_scaling(found: Scaling, answers: Sequence[Values], names: Sequence[str], 
         numbers.append(
             Fact("of linear growth", percent(round(ends[-1].efficiency or 0.0, 3)), f"with {count(ends[-1].processes)}")
         )
+    return _page(
+        answers,
+        names,
+        verdict=_GROWTH_WORD[found.growth],
+        meaning=growth_said(found),
+        reasons=[],
+        warnings=found.notes,
+        numbers=numbers,
+        section=Section(
+            "growth",
+            "Growth",
+            "Capacity of installations of different size, in deliveries a second.",
+            ["sizing_growth"],
+            [_sizes(found)],
+            "Nothing was carried.",
+            said=law_said(found.law),
+        ),
+        picture=figures_sizing.growth(found),
+        command=["loadtest", "sizing", *names, "--scaling", processes],
+        kind="Scaling",
+        terms=_SCALING_TERMS,
+    )
+
+
+def _page(
+    answers: Sequence[Values],
+    names: Sequence[str],
+    *,
+    verdict: tuple[str, str, str],
+    meaning: str,
+    reasons: Sequence[str],
+    warnings: Sequence[str],
+    numbers: Sequence[Fact],
+    section: Section,
+    picture: Picture | None,
+    command: Sequence[str],
+    kind: str,
+    terms: Sequence[tuple[str, str]],
+) -> str:
+    """A page about searches: what was found, and below it the searches; ``verdict`` is word, tone and sign."""
+    word, tone, sign = verdict
     report = Report(
         run_id="",
         target=_target(answers),
         word=word,
         sign=sign,
         tone=tone,
-        meaning=growth_said(found),
-        reasons=[],
-        warnings=found.notes,
+        meaning=meaning,
+        reasons=reasons,
+        warnings=warnings,
         notices=_notices(answers),
         facts=_facts(answers),
         numbers=numbers,
         checks=None,
-        sections=[
-            Section(
-                "growth",
-                "Growth",
-                "Capacity of installations of different size, in deliveries a second.",
-                ["sizing_growth"],
-                [_sizes(found)],
-                "Nothing was carried.",
-                said=law_said(found.law),
-            ),
-            _searches(answers, names),
-        ],
+        sections=[section, _searches(answers, names)],
         moments=None,
         moments_left_out=0,
-        command=f"{shlex.join(['loadtest', 'sizing', *names, '--scaling', processes])} --out DIR",
+        command=f"{shlex.join(command)} --out DIR",
         version=__version__,
-        kind="Scaling",
-        terms=_SCALING_TERMS,
+        kind=kind,
+        terms=terms,
     )
-    return html.page(report, _by_name(figures_sizing.growth(found)))
+    return html.page(report, {} if picture is None else {picture.name: picture})
 
 
 def write(folder: Path, content: Values, page: str) -> tuple[Path, Path]:
@@ -194,10 +209,6 @@ def write(folder: Path, content: Values, page: str) -> tuple[Path, Path]:
             remedy="Name a folder that can be written",
         ) from error
     return files
-
-
-def _by_name(picture: Picture | None) -> dict[str, Picture]:
-    return {} if picture is None else {picture.name: picture}
 
 
 def _word(found: Sizing) -> tuple[str, str, str]:

@@ -100,8 +100,7 @@ def measured(value: Any, unit: str) -> str:
         return percent(number(value) if unit == "share" else (number(value) or 0.0) / 100)
     if unit == "points" and (number(value) or 0.0) < _LEAST_POINTS:
         return "0.0 points"  # a ceiling is a model: what lies above it by a hair is no gain
-    noun = unit.removesuffix("s") if number(value) == 1 else unit
-    return f"{count(value)} {wording.plain(noun)}".strip()
+    return f"{count(value)} {wording.plain(wording.unit_of(value, unit))}".strip()
 
 
 def limit(check: Mapping[str, Any]) -> str:

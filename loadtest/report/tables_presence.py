@@ -33,7 +33,7 @@ def plain_numbers(summary: Mapping[str, Any]) -> list[Fact]:
     unnoticed = number(times.get("censored"))
     hint = f"half of the times, until {who} who left were shown as gone"
     if unnoticed:
-        hint += f"; {count(unnoticed)} more were cut short: they came back first, or the observer went"
+        hint += f"; {count(unnoticed)} more cut short: they came back first, or the observer went"
     best, floor = row.get("p_a_ceiling"), row.get("false_online_floor")
     return [
         Fact(

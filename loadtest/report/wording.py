@@ -12,9 +12,12 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from loadtest.nouns import noun
+
 MISSING = "n/a"
 INFINITE = "∞"
 _MINUTES_FROM_S = 120
+_SYMBOLS = frozenset({"s", "ms"})
 
 
 def number(value: Any) -> float | None:
@@ -129,9 +132,14 @@ def plain(text: Any) -> str:
     return "".join(c if unicodedata.category(c)[0] != "C" else "�" for c in one_line)
 
 
-def many(n: int, one: str, more: str = "") -> str:
+def many(n: float, one: str, more: str = "") -> str:
     """``n`` with its noun in the right number: ``1 check``, ``3 checks``."""
-    return f"{count(n)} {one if n == 1 else more or one + 's'}"
+    return f"{count(n)} {noun(n, one, more)}"
+
+
+def unit_of(value: Any, unit: str) -> str:
+    """A unit in the number of its value: ``window`` of 1, ``windows`` of 2; symbols such as ``ms`` stay."""
+    return unit if unit in _SYMBOLS or number(value) != 1 else unit.removesuffix("s")
 
 
 def clock_time(started_at: Any, offset_s: float) -> str:

@@ -1,4 +1,4 @@
-"""One writer a run: a lock on the run's folder, held for as long as its writer lives.
+"""One writer a folder: a lock on the folder of a run, or of runs, held for as long as its writer lives.
 
 SQLite lets two processes write in turn, and two generators in one file would be one run of twice the load. The lock is
 the kernel's (``flock``), on the folder itself: it ends with the process that holds it, however that ends, and leaves
@@ -16,17 +16,19 @@ from loadtest.errors import UsageError
 
 
 class FolderLock:
-    """Holds a run's folder.
+    """Holds a folder.
 
     Args:
         folder: it must exist. One that cannot be locked (a file system without locks, a folder that may be written
             but not listed) is not locked.
+        what: what is written to it, in the refusal's words.
+        then: what its user may do once it is free.
 
     Raises:
         UsageError: another writer holds it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, what: str = "run", then: str = "resume") -> None:
         self._descriptor = -1
         try:
             self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -34,9 +36,9 @@ class FolderLock:
         except BlockingIOError:
             self.release()
             raise UsageError(
-                "another process still writes to this run",
+                f"another process still writes to this {what}",
                 where=str(folder),
-                remedy="Wait for its end (or end it), then resume.",
+                remedy=f"Wait for its end (or end it), then {then}.",
             ) from None
         except OSError:
             self.release()

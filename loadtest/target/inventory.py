@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loadtest.api import installed, provisioning
+from loadtest.nouns import many, noun
 from loadtest.target.caller import Answer, Caller
 
 
@@ -39,16 +40,18 @@ class Inventory:
         admins = [one for one in self.members if one.role == "administrator"]
         found = [
             f"Account {self.account_id} is in use:",
-            f"  {len(self.members)} members, {len(admins)} of them administrators, who see every conversation of the "
+            f"  {many(len(self.members), 'member')}, {len(admins)} of them "
+            f"{noun(len(admins), 'an administrator, who sees', 'administrators, who see')} every conversation of the "
             "load; all members see its contacts",
             *(f"    {one.role}: {one.name} <{one.email}>" for one in self.members),
-            f"  {len(self.webhooks)} webhooks, told of every message, conversation and contact",
+            f"  {many(len(self.webhooks), 'webhook')}, told of every message, conversation and contact",
             *(f"    {one.url}" for one in self.webhooks),
-            f"  {len(self.bots)} agent bots",
+            f"  {many(len(self.bots), 'agent bot')}",
             *(f"    {one.name}" for one in self.bots),
-            f"  {len(self.rules)} active automation rules, which act on the load's conversations too",
+            f"  {many(len(self.rules), 'active automation rule')}, acting on the load's conversations too",
             *(f"    {one.name}" for one in self.rules),
-            f"  {len(self.greetings)} inboxes that greet (the load has inboxes of its own, without a greeting)",
+            f"  {many(len(self.greetings), 'inbox that greets', 'inboxes that greet')} (the load has inboxes of "
+            "its own, without a greeting)",
             *(f"    {one.name}: {one.greeting_message or ''}" for one in self.greetings),
         ]
         return found + [f"  could not be seen: {one}" for one in self.unseen]

@@ -19,6 +19,7 @@ from websockets.exceptions import InvalidHandshake
 from loadtest.cable import Confirmed, Pinged, Rejected, contact_identifier
 from loadtest.clock import NS_PER_S
 from loadtest.directory import Agent, Contact, Directory
+from loadtest.nouns import many, noun
 from loadtest.target.caller import without_secrets
 from loadtest.target.probe_delivery import Canary, Stage, canary, choose_cast, confirm_all, dialect
 from loadtest.target.probe_findings import DECISIVE, Finding, ProbeReport
@@ -320,7 +321,7 @@ def _overheard(overheard: Overheard) -> list[Finding]:
         rate = Finding(
             "rate limit",
             "fail",
-            f"{overheard.refused} answers were HTTP 429",
+            f"{many(overheard.refused, 'answer')} {noun(overheard.refused, 'was', 'were')} HTTP 429",
             "This address has used up what the server allows it; upgrades count too. A run would measure the limit.",
             "Have the address allowed there (RACK_ATTACK_ALLOWED_IPS), or raise RACK_ATTACK_LIMIT",
             dict(overheard.limits),

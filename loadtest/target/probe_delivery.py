@@ -16,6 +16,7 @@ from typing import Any
 from loadtest import api
 from loadtest.cable import Confirmed, Pinged, Rejected, agent_identifier, contact_identifier
 from loadtest.directory import Agent, Audiences, Contact, Directory
+from loadtest.nouns import many, noun
 from loadtest.target.probe_findings import DECISIVE, Finding
 from loadtest.target.probe_rest import Answer, ProbeRest
 from loadtest.target.probe_socket import Arrival, ProbeSocket, seconds_between
@@ -273,10 +274,11 @@ async def _order(cast: Cast, number: int, word: str, rest: ProbeRest, contact: P
     await asyncio.gather(*(contact.until(_is_about(text), EVENT_S) for text in texts))
     came = [a.data["content"] for a in contact.arrivals if a.name == "message.created" and _content(a) in texts]
     data = {"sent": _ORDERED, "came": len(came), "doubled": len(came) - len(set(came))}
-    if len(set(came)) < _ORDERED:
-        return Finding("order", "fail", f"{_ORDERED - len(set(came))} of {_ORDERED} messages were lost", data=data)
+    if lost := _ORDERED - len(set(came)):
+        return Finding("order", "fail", f"{lost} of {_ORDERED} messages {noun(lost, 'was', 'were')} lost", data=data)
     if len(came) > _ORDERED:
-        return Finding("order", "warning", f"{data['doubled']} messages came twice", "A job was done twice.", "", data)
+        doubled = f"{many(data['doubled'], 'message')} came twice"
+        return Finding("order", "warning", doubled, "A job was done twice.", "", data)
     if came != texts:
         meaning = "Action Cable promises no order: its jobs and its threads run side by side. A run counts it apart."
         return Finding("order", "note", f"{_ORDERED} messages, not in their order", meaning, data=data)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from websockets.exceptions import InvalidHandshake, InvalidStatus, NegotiationError
 
 from loadtest.cable import Welcomed
+from loadtest.nouns import many
 from loadtest.target.probe_findings import Finding
 from loadtest.target.probe_rest import Overheard
 from loadtest.target.probe_socket import ProbeSocket, open_socket
@@ -201,7 +202,7 @@ def _tls(opened: ProbeSocket) -> list[Finding]:
         return []
     left_s = ssl.cert_time_to_seconds(secured.getpeercert()["notAfter"]) - time.time()
     days = left_s / _S_PER_DAY
-    value = f"{secured.version()}, certificate good for {days:.0f} days"
+    value = f"{secured.version()}, certificate good for {many(round(days), 'day')}"
     data = {"version": secured.version(), "days_left": round(days, 1)}
     if days < _SOON_DAYS:
         return [Finding("TLS", "warning", value, "It ends soon, and every client with it.", "Renew it", data)]

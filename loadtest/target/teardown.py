@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from loadtest.api import TAG_KEY, Call, installed, platform, provisioning, records
 from loadtest.errors import UsageError
 from loadtest.journal import Ended, Journal, Kind, Made
+from loadtest.nouns import many
 from loadtest.target.belongings import Belongings
 from loadtest.target.caller import Answer, Caller, refusal
 from loadtest.target.progress import Progress
@@ -225,8 +226,9 @@ class Teardown:
         waited_s = 0.0
         if online:
             self._progress.say(
-                f"{len(online)} contacts are online, and none is removed until its presence has expired (90 s after "
-                f"its last beat, unless the installation has another): waiting up to {self._online_wait_s:g} s"
+                f"{many(len(online), 'contact is', 'contacts are')} online, and none is removed until its presence has "
+                f"expired (90 s after its last beat, unless the installation has another): waiting up to "
+                f"{self._online_wait_s:g} s"
             )
         while online and waited_s < self._online_wait_s:
             self._sleep(_ONLINE_PAUSE_S)

@@ -11,7 +11,8 @@ from locust import User, constant, task
 from loadtest.cable import ReconnectPolicy, reconnect_policy
 from loadtest.directory import Agent, Contact, Role
 from loadtest.users.fleet import Fleet
-from loadtest.users.session import Outcome, Session
+from loadtest.users.outcome import Outcome
+from loadtest.users.session import Session
 
 _IDLE_S = 1.0
 _HALF_OPEN_S = 60.0

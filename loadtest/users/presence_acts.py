@@ -18,6 +18,7 @@ from loadtest.api.presence import parse_active, parse_statuses
 from loadtest.clock import NS_PER_S, Clock
 from loadtest.collect import Collector
 from loadtest.directory import Agent
+from loadtest.nouns import many
 from loadtest.plan import Scenario, uniform
 from loadtest.rest import Reply
 from loadtest.users.scene import Moment
@@ -103,7 +104,8 @@ class PresenceActs:
         gevent.sleep(max(0.0, (at_ns - crowd.clock.now_ns()) / NS_PER_S))
         until_ns = crowd.clock.now_ns() + round(scenario.leave_for_s * NS_PER_S)
         leavers = [session for session in crowd.here() if scenario.leaves(session.identity)]
-        crowd.collector.note("presence", f"{len(leavers)} sessions leave together", {"sessions": len(leavers)})
+        told = many(len(leavers), "session leaves", "sessions leave")
+        crowd.collector.note("presence", f"{told} together", {"sessions": len(leavers)})
         for session in leavers:
             self.away_until_ns[session.identity] = until_ns
         for number, session in enumerate(leavers, 1):

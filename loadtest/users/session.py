@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import gevent
 
@@ -21,16 +20,16 @@ from loadtest.cable import (
     contact_identifier,
     reconnect_policy,
 )
-from loadtest.clock import Clock
-from loadtest.collect import Collector, Receiver
+from loadtest.collect import Receiver
 from loadtest.directory import Agent, Contact, Role
 from loadtest.errors import TransportError
 from loadtest.plan import Scenario
 from loadtest.plan.scenario import Departure
 from loadtest.plan.storm import SlowReaders
 from loadtest.transport.interface import Socket
+from loadtest.users.attendance import Attendance, Surroundings
 from loadtest.users.gate import Gate, Waiter
-from loadtest.users.heartbeat import Beater, Heartbeats
+from loadtest.users.outcome import Ending, Outcome, disconnect_name
 from loadtest.users.settings import FleetSettings
 from loadtest.users.slow_readers import read_slowly
 from loadtest.users.storms import Storms
@@ -38,23 +37,13 @@ from loadtest.users.storms import Storms
 _SLOW_BUFFER_BYTES = 4096
 """What the kernel keeps for a slow reader: what it keeps, the server need not."""
 
-Ending = Literal["left", "refused", "no_welcome", "unconfirmed", "stale", "disconnected", "dropped"]
 
-
-class Home(Protocol):
+class Home(Surroundings, Protocol):
     """What a session needs of its process's fleet."""
-
-    @property
-    def clock(self) -> Clock:
-        """What measures."""
 
     @property
     def slow_readers(self) -> SlowReaders:
         """Who has a further socket that does not keep up."""
-
-    @property
-    def collector(self) -> Collector:
-        """Where things are counted."""
 
     @property
     def settings(self) -> FleetSettings:
@@ -63,10 +52,6 @@ class Home(Protocol):
     @property
     def scenario(self) -> Scenario:
         """How people behave."""
-
-    @property
-    def heartbeats(self) -> Heartbeats:
-        """The schedule of beats."""
 
     @property
     def storms(self) -> Storms:
@@ -95,27 +80,6 @@ class Home(Protocol):
         """A session ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a visit ended.
-
-    Attributes:
-        ending: ``left`` by plan; ``refused`` before the socket was open; the rest as the protocol names them.
-        confirmed: whether the subscription had been confirmed.
-        rejected: whether the server had rejected it: the client asks for it no more, on no later socket either.
-        reconnect: False when the server asked not to come back.
-        closed: whether the socket was closed by the peer (a back-off counts from that).
-        detail: what the network or the server said.
-    """
-
-    ending: Ending
-    confirmed: bool = False
-    rejected: bool = False
-    reconnect: bool = True
-    closed: bool = False
-    detail: str = ""
-
-
 class Session:
     """A user's connection; used for one visit.
 
@@ -132,15 +96,13 @@ class Session:
     """
 
     __slots__ = (
-        "_beater",
+        "_attendance",
         "_changed",
         "_confirmed",
         "_departure",
         "_fleet",
         "_gone",
-        "_hushed",
         "_outcome",
-        "_period_s",
         "_receiver",
         "_rejected",
         "_second",
@@ -175,7 +137,8 @@ class Session:
             self.identifier = contact_identifier(who.pubsub_token)
         self._socket: Socket | None = None
         self._receiver: Receiver | None = None
-        self._beater: Beater | None = None
+        period_s = fleet.scenario.period_s(identity, fleet.settings.heartbeat_s)
+        self._attendance = Attendance(fleet, identity, period_s)
         self._changed = Waiter()  # for one of those below; only the visit's greenlet waits
         self._welcomed = False
         self._confirmed = False
@@ -183,8 +146,6 @@ class Session:
         self._outcome: Outcome | None = None
         self._rejected = forgotten
         self._departure: Departure = "left"
-        self._hushed = False
-        self._period_s = fleet.scenario.period_s(identity, fleet.settings.heartbeat_s)
 
     @property
     def who(self) -> Agent | Contact:
@@ -219,9 +180,10 @@ class Session:
                 self._open()
             self._await_answer()
             while not self._until(self._is_over, stay_s) and departure == "silent":
-                self._hush()
+                self._attendance.hush()
                 self._until(self._is_over, silence_s)
-                self._resume()
+                if self.is_confirmed:
+                    self._attendance.resume(self._beat)
             if self._outcome is None:
                 self._departure = departure
             outcome = self._end(self._ended("left"))
@@ -261,8 +223,7 @@ class Session:
             if self._outcome is None and self._receiver is not None and self._socket is not None:
                 self._receiver.retire(fleet.clock.now_ns())
                 fleet.unwatch(self._receiver)
-                if self._beater is not None:
-                    self._beater.cancel()
+                self._attendance.end()
                 self._socket.pause(_SLOW_BUFFER_BYTES)
                 read_slowly(self._socket, fleet.slow_readers, self._is_gone)
         except TransportError as error:
@@ -301,24 +262,6 @@ class Session:
     def _is_gone(self) -> bool:
         return self._gone
 
-    def _hush(self) -> None:
-        """Beat no more, for now; everything else goes on."""
-        if self._beater is not None:
-            self._beater.cancel()
-        self._has_left("silent")
-
-    def _has_left(self, how: Departure) -> None:
-        """Somebody is there no more, unless it has another tab that beats."""
-        collector = self._fleet.collector
-        if collector.sockets_of(self.identity) <= 1:
-            collector.presence.left(self.identity, self._fleet.clock.now_ns(), how)
-
-    def _resume(self) -> None:
-        """Beat again: with the first beat somebody is there again."""
-        if self.is_confirmed:
-            self._hushed = True
-            self._beater = self._fleet.heartbeats.add(self._beat, self._period_s, at_once=True)
-
     def _await_answer(self) -> None:
         """Wait until the subscription is confirmed or the visit is over; repeat the command as the client would.
 
@@ -335,7 +278,7 @@ class Session:
 
     def _open(self) -> None:
         fleet = self._fleet
-        fleet.collector.presence.beats_every(self.identity, self._period_s)
+        self._attendance.promise()
         began_ns = fleet.clock.now_ns()
         fleet.storms.attempt(self.identity, began_ns)
         timeout_s = fleet.settings.confirm_timeout_s
@@ -375,9 +318,7 @@ class Session:
             return
         sent_ns = self._send(receiver.cable.perform(self.identifier, "update_presence"))
         if sent_ns is not None:
-            if self._hushed:
-                self._hushed = False
-                self._fleet.collector.presence.arrived(self.identity, sent_ns)
+            self._attendance.sent(sent_ns)
             receiver.beat_sent(sent_ns)
 
     def _part(self) -> None:
@@ -392,10 +333,10 @@ class Session:
             return
         now_ns = fleet.clock.now_ns()
         if self._departure == "cut":
-            self._has_left("cut")
+            self._attendance.left("cut")
             socket.abort()
         elif self._departure == "frozen" and receiver is not None:
-            self._has_left("frozen")
+            self._attendance.left("frozen")
             receiver.retire(now_ns)
             socket.pause()
         else:
@@ -415,8 +356,7 @@ class Session:
         if self._outcome is not None:
             return self._outcome
         self._outcome = outcome
-        if self._beater is not None:
-            self._beater.cancel()
+        self._attendance.end()
         self._changed.wake()
         return outcome
 
@@ -430,7 +370,7 @@ class Session:
                 self._changed.wake()
                 now_ns = self._fleet.clock.now_ns()
                 self._fleet.storms.confirmed(self.identity, self.role, now_ns, event.elapsed_ns)
-                self._beater = self._fleet.heartbeats.add(self._beat, self._period_s)
+                self._attendance.begin(self._beat)
                 if not self._second:
                     gevent.get_hub().loop.run_callback(self._fleet.online, self)
         elif isinstance(event, Rejected):
@@ -453,17 +393,12 @@ class Session:
         was_here, self._rejected = self.is_confirmed, True
         self._fleet.collector.count("cable.rejected", "", self.role)
         self._changed.wake()
-        if self._beater is not None:
-            self._beater.cancel()
+        self._attendance.end()
         if was_here and not self._second:
             gevent.get_hub().loop.run_callback(self._fleet.offline, self)
 
     def _on_closed(self, code: int, reason: str, by_us: bool, at_ns: int) -> None:
-        ended = self._outcome
-        if ended is not None and ended.ending in ("disconnected", "stale"):  # the peer's doing, whoever closed first
-            name = ended.detail or ended.ending
-        else:
-            name = "by_us" if by_us else str(code)
+        name = disconnect_name(self._outcome, code, by_us=by_us)
         if self._confirmed or name != "by_us":
             self._fleet.collector.count("cable.disconnects", name, self.role)
         self._gone = True

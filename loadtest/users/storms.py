@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from loadtest.clock import NS_PER_S, Clock
 from loadtest.collect import Collector
 from loadtest.directory import Role
+from loadtest.nouns import many, noun
 from loadtest.plan.scenario import Departure
 from loadtest.plan.storm import Storm
 
@@ -142,7 +143,8 @@ class Storms:
             at_ns = hold_ns + round(storm.at_s * NS_PER_S)
             gevent.sleep(max(0.0, (at_ns - shore.clock.now_ns()) / NS_PER_S))
             struck = [session for session in shore.here() if storm.strikes(session.identity)]
-            begun = self._begin(storm, shore.clock.now_ns(), f"{len(struck):,} sockets are dropped ({storm.manner})")
+            told = f"{many(len(struck), 'socket')} {noun(len(struck), 'is', 'are')} dropped ({storm.manner})"
+            begun = self._begin(storm, shore.clock.now_ns(), told)
             for number, session in enumerate(struck, 1):
                 self._strike(begun, session.identity, shore.clock.now_ns())
                 session.strike(_DEPARTURES[storm.manner])

@@ -83,7 +83,7 @@ def test_a_few_samples_out_of_range_are_a_warning():
     """One negative latency among thousands moves no percentile."""
     _, reasons, found = judged(typical().times(20, "fanout", [-5], "message.created", "agent"))
 
-    assert (reasons, found[0].startswith("1 samples are in no percentile")) == ([], True)
+    assert (reasons, found[0].startswith("1 sample is in no percentile")) == ([], True)
 
 
 def test_many_samples_out_of_range_are_a_reason():

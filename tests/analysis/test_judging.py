@@ -99,7 +99,7 @@ def test_too_few_samples_tell_how_many_it_takes():
     few = check_of(RunBuilder().users().message(5, "m", [1]), 'fanout."message.created".agent.p99_ms = 1')
 
     assert check.result == "FAIL"
-    assert few.note == "p99_ms takes at least 299 samples and there were 1 samples: hold longer or raise the rate."
+    assert few.note == "p99_ms takes at least 299 samples and has 1: hold longer or raise the rate."
 
 
 def test_a_wildcard_gives_one_check_for_each_name():

@@ -130,3 +130,11 @@ def test_rest_is_a_second_observer():
         run.count(20, f"presence.oracle_{metric}", n, "agent", "rest")
 
     assert rows(run)["agent"]["oracle"] == {"n": 14, "p_a": 0.9, "false_online_share": 0.25}
+
+
+def test_no_time_is_told_longer_than_the_longest():
+    """Percentiles and mean of equal times are the longest, not the end of its bucket."""
+    run = recorded(RunBuilder().presence(), "detection_time", [27.501] * 300)
+    times = rows(run)["agent"]["detection_time_s"]
+
+    assert [27.501] * 4 == [times[key] for key in ("p50", "p99", "mean", "max")]

@@ -43,6 +43,13 @@ def test_the_maximum_is_exact():
     assert pool_of([5_000_001], [77]).max_us == 5_000_001
 
 
+def test_no_percentile_and_no_bound_is_above_the_maximum():
+    """Of equal latencies every percentile is the latency itself, and so is its interval."""
+    estimate = pool_of(*([79_400] * 30 for _ in range(20))).percentile(0.99)
+
+    assert (79_400.0, (79_400.0, 79_400.0)) == (estimate.value, estimate.interval)
+
+
 @pytest.mark.parametrize(("n", "known"), [(298, False), (299, True)])
 def test_a_p99_takes_299_samples(n: int, known: bool):
     """Below the minimum there is no number at all."""

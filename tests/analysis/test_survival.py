@@ -39,6 +39,11 @@ def test_what_was_never_reached_is_infinite():
     assert quantile(0.5, of(5), of(10, 10, 10)) == math.inf
 
 
+def test_no_quantile_is_above_the_longest_time_seen():
+    """Its bucket ends later; one that was censored in the same bucket was still watched."""
+    assert quantile(0.5, of(79_400), of(79_370)) == 79_400
+
+
 def test_nothing_gives_nothing():
     """No times, no quantile."""
     assert quantile(0.5, of(), of()) is None

@@ -9,17 +9,16 @@ three intervals lie within a quarter of each other; one that the generator kept 
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from loadtest.directory import Population, generate, write_identities
-from loadtest.drive.capacity import search
-from loadtest.report.capacity import read_answer, terminal
+from tests.bench.searches import UNFINISHED, bench_parser, completed, prepared
 from tests.e2e.rails_server import PACKAGES, RailsServer, available
 
 REPEATS = 3
@@ -34,7 +33,6 @@ lost = 0
 [cable]
 ping_gap_max_s = 6
 """
-_LEAST_S = 30.0
 
 
 def options(host: str, identities: Path, slo: Path, hold_s: float) -> dict[str, object]:
@@ -70,11 +68,6 @@ def apart(server_pid: int) -> None:
         os.sched_setaffinity(0, cores[1:])
 
 
-def is_over(folder: Path) -> bool:
-    """Whether a search came to its end."""
-    return (folder / "capacity.json").exists() and read_answer(folder)["ending"] != "unfinished"
-
-
 def told(answer: Mapping[str, Any]) -> str:
     """What a search found, in a line."""
     if answer["last_pass"] is None or answer["first_fail"] is None:
@@ -105,46 +98,27 @@ def repeatable(answers: Sequence[Mapping[str, Any]]) -> tuple[bool, str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Search three times, and compare."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.capacity_rails", description=__doc__.split("\n")[0])
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the searches")
-    parser.add_argument("--hold", metavar="SECONDS", type=float, default=9.0)
-    parser.add_argument("--time", metavar="SECONDS", type=float, default=7200.0, help="stop after so long")
-    chosen = parser.parse_args(argv)
+    chosen = bench_parser("tests.bench.capacity_rails", __doc__, hold_s=9.0, time_s=7200.0).parse_args(argv)
     if not available():
         print(f"puma and ruby-actioncable are not installed (apt-get install {PACKAGES})", file=sys.stderr)
         return 2
     until_s = time.monotonic() + chosen.time
-    out: Path = chosen.out.absolute()
-    out.mkdir(parents=True, exist_ok=True)
-    slo, identities = out / "slo.toml", out / "identities.jsonl"
-    slo.write_text(SLO, encoding="utf-8")
+    out, slo = prepared(chosen.out, SLO)
+    identities = out / "identities.jsonl"
     if not identities.exists():
         write_identities(identities, generate(PEOPLE))
     cores = os.sched_getaffinity(0)
-    for number in range(1, REPEATS + 1):
-        folder = out / f"search-{number}"
-        left_s = until_s - time.monotonic()
-        if is_over(folder):
-            continue
-        if left_s < _LEAST_S:
-            print(f"stopped before the end of search {number}; the same command goes on")
-            return 3
-        print(f"search {number}", flush=True)
+
+    @contextmanager
+    def served(_: Path) -> Iterator[dict[str, object]]:
         os.sched_setaffinity(0, cores)
         with RailsServer(identities) as server:
             apart(server.pid)
-            search(
-                folder,
-                options(server.base_url, identities, slo, chosen.hold),
-                timeout_s=left_s,
-                resumes=(folder / "run.sqlite").exists(),
-                on_line=lambda line: print(line, flush=True),
-            )
-        if not is_over(folder):
-            print(f"search {number} is not at its end; the same command goes on")
-            return 3
-        print(terminal(read_answer(folder), folder), flush=True)
-    answers = [read_answer(out / f"search-{number}") for number in range(1, REPEATS + 1)]
+            yield options(server.base_url, identities, slo, chosen.hold)
+
+    answers = completed([out / f"search-{number}" for number in range(1, REPEATS + 1)], served, until_s)
+    if answers is None:
+        return UNFINISHED
     near, said = repeatable(answers)
     print("\n" + "\n".join(f"search {number}: {told(answer)}" for number, answer in enumerate(answers, 1)))
     print(said)

@@ -2,7 +2,8 @@
 
 Run as ``python -m tests.bench.gate_proof --out DIR``. ``calibrate --aa`` names pairs and margins for this machine; with
 them equal builds are compared 20 times, a delay of 100 ms that became 130 ms 10 times, a loss of 0.1 % and a leak once
-each, all by ``loadtest ab``. Started again with the same folder it goes on. Exits with 1 where a promise is not kept.
+each, all by ``loadtest ab``. Started again with the same folder it goes on. Exits with 1 where a promise is not kept,
+with 2 while another process works in the folder.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.cli import main as loadtest
+from loadtest.errors import UsageError
+from loadtest.store.lock import FolderLock
 
 SERVER = "loadtest serve --port 0 --agents 20 --contacts 20 --members 10"
 BASELINE = "delay=100ms"
@@ -133,7 +137,16 @@ def main(argv: Sequence[str] | None = None, act: Callable[..., bool] = run) -> i
     parser.add_argument("--emit-rate", default="20", help="messages a second (%(default)s)")
     options = parser.parse_args(argv)
     load = ["--emit-rate", options.emit_rate, "--typing", "0", "--mix", "none", "--spawn-rate", "50", "--deadline", "5"]
-    kept = act(options.out, options.duration, load, options.repeats, options.trials.split(","), options.warm_up)
+    options.out.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FolderLock(options.out, "proof", "start it again: it goes on")
+    except UsageError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 2
+    try:
+        kept = act(options.out, options.duration, load, options.repeats, options.trials.split(","), options.warm_up)
+    finally:
+        lock.release()
     return 0 if kept else 1
 
 

@@ -13,19 +13,17 @@ SECONDS`` stops it by itself). A search whose generator was the limit is no capa
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from loadtest.analysis.scaling import scaling
-from loadtest.drive.capacity import search
-from loadtest.report.capacity import read_answer, terminal
 from loadtest.report.sizing import scaling_text
 from tests.bench.capacity import EACH_MS, SLO, WITHIN
-from tests.bench.capacity_rails import is_over
+from tests.bench.searches import UNFINISHED, bench_parser, completed, prepared
 
 PROCESSES = (1, 2, 4)
 WORKERS = 2
@@ -33,7 +31,6 @@ KNEE = WORKERS * 1000.0 / EACH_MS
 """Deliveries a second of one process, which is two workers here."""
 
 _AGENTS = 9
-_LEAST_S = 30.0
 
 
 def options(processes: int, hold_s: float, slo: Path) -> dict[str, object]:
@@ -83,37 +80,13 @@ def judged(answers: Sequence[Mapping[str, Any]]) -> tuple[bool, list[str]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Search on each size, and compare."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.scaling", description=__doc__.split("\n")[0])
-    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder of the searches")
-    parser.add_argument("--hold", metavar="SECONDS", type=float, default=12.0)
-    parser.add_argument("--time", metavar="SECONDS", type=float, default=3600.0, help="stop after so long")
-    chosen = parser.parse_args(argv)
+    chosen = bench_parser("tests.bench.scaling", __doc__, hold_s=12.0, time_s=3600.0).parse_args(argv)
     until_s = time.monotonic() + chosen.time
-    out: Path = chosen.out.absolute()
-    out.mkdir(parents=True, exist_ok=True)
-    slo = out / "slo.toml"
-    slo.write_text(SLO, encoding="utf-8")
-    folders = [out / f"processes-{processes}" for processes in PROCESSES]
-    for processes, folder in zip(PROCESSES, folders, strict=True):
-        if is_over(folder):
-            continue
-        left_s = until_s - time.monotonic()
-        if left_s < _LEAST_S:
-            print(f"stopped before the end of {folder.name}; the same command goes on")
-            return 3
-        print(folder.name, flush=True)
-        outcome = search(
-            folder,
-            options(processes, chosen.hold, slo),
-            timeout_s=left_s,
-            resumes=(folder / "run.sqlite").exists(),
-            on_line=lambda line: print(line, flush=True),
-        )
-        if not is_over(folder):
-            print(f"{folder.name} is not at its end ({outcome.complaint()}); the same command goes on")
-            return 3
-        print(terminal(read_answer(folder), folder), flush=True)
-    answers = [read_answer(folder) for folder in folders]
+    out, slo = prepared(chosen.out, SLO)
+    sizes = {out / f"processes-{processes}": processes for processes in PROCESSES}
+    answers = completed(list(sizes), lambda folder: nullcontext(options(sizes[folder], chosen.hold, slo)), until_s)
+    if answers is None:
+        return UNFINISHED
     print("\n" + scaling_text(scaling(PROCESSES, answers)))
     right, told = judged(answers)
     print("\n" + "\n".join(told))

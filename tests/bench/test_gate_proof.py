@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loadtest.refserver.faults import parse_faults
+from loadtest.store.lock import FolderLock
 from tests.bench.gate_proof import TRIALS, main
 
 EQUAL, DELAY = TRIALS[0], TRIALS[1]
@@ -50,3 +51,14 @@ def test_options_reach_the_proof(tmp_path):
     code = main(["--out", str(tmp_path), "--duration", "9", "--trials", "leak"], act=lambda *a: bool(seen.append(a)))
 
     assert (1, 9.0, ["leak"]) == (code, seen[0][1], seen[0][4])
+
+
+def test_a_folder_has_one_proof_at_a_time(tmp_path, capsys):
+    """A second process is told, and runs nothing; once the first has ended it goes on."""
+    lock = FolderLock(tmp_path)
+    refused = main(["--out", str(tmp_path)], act=lambda *_: pytest.fail("it began"))
+    lock.release()
+    went_on = main(["--out", str(tmp_path)], act=lambda *_: True)
+
+    assert (2, 0) == (refused, went_on)
+    assert "another process still writes to this proof" in capsys.readouterr().err

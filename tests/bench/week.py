@@ -163,7 +163,7 @@ class _Office:
         grown = {
             "epochs": len(books.epochs),
             "entries": len(books.ledger.entries),
-            "retired subjects": len(books.ledger._retired),
+            "retired subjects": books.ledger.resting.retired,
             "conversations": len(books.people._held),
             "emissions in order": len(books.ledger._order),
             "lateness windows": len(books._lateness),

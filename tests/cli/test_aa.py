@@ -22,7 +22,7 @@ def test_what_the_machine_can_see_is_printed_and_kept(tmp_path: Path, capsys: py
     words = ["--aa", "--pairs", "3", "--server", server.given, "--warm-up", "2", "--locustfile", LOCUSTFILE]
     options = parser.parse_args([*words, "--", "--story", "x"], argparse.Namespace(**known))
     plan = aa.experiment_of(options, server, server, (3,), 2.0)
-    made(tmp_path / "noise", plan)
+    made(tmp_path / "noise", plan).close()
     code = aa.run(options)
     told = capsys.readouterr().out
 

@@ -10,6 +10,7 @@ import pytest
 from loadtest.cli import main
 from loadtest.cli.ab import read_pairs
 from loadtest.errors import UsageError
+from loadtest.store.lock import FolderLock
 from tests.drive.pairs import LOCUSTFILE
 
 URLS = ["ab", "--baseline", "http://127.0.0.1:1", "--candidate", "http://127.0.0.1:2"]
@@ -65,6 +66,18 @@ def test_bad_options_exit_with_2_before_anything_runs(
     code = main([*URLS, "--out", str(tmp_path / "ab"), *more])
 
     assert (2, True, False) == (code, told in capsys.readouterr().err, (tmp_path / "ab").exists())
+
+
+def test_a_folder_in_use_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2, in a line, before anything runs."""
+    (tmp_path / "ab").mkdir()
+    lock = FolderLock(tmp_path / "ab")
+    code = main([*URLS, "--out", str(tmp_path / "ab")])
+    lock.release()
+    told = capsys.readouterr().err
+
+    assert (2, 1) == (code, len(told.splitlines()))
+    assert "another process still writes to this experiment" in told
 
 
 def test_an_interruption_says_how_to_go_on(

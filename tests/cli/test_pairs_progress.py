@@ -40,7 +40,7 @@ def test_the_expected_time_comes_first(tmp_path: Path) -> None:
     out = io.StringIO()
     PairsProgress(plan, folder, out, io.StringIO()).begin()
 
-    assert f"up to 12 pairs, 24 runs (1 of them are there), about 19 min, into {tmp_path / 'ab'}\n" == out.getvalue()
+    assert f"up to 12 pairs, 24 runs (1 of them is there), about 19 min, into {tmp_path / 'ab'}\n" == out.getvalue()
 
 
 def test_each_run_is_told_with_the_time_that_is_left(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_an_account_in_use_is_listed_and_refused(installation: Installation, cap
     gone = provision("--teardown", "identities.journal")
 
     assert (2, [], 0, 0) == (refused, nothing, made, gone)
-    assert "3 members, 1 of them administrators" in listed.out
+    assert "3 members, 1 of them an administrator, who sees" in listed.out
     assert "--i-understand" in listed.err
     assert (before, True) == (installation.inside(1, ADMIN.access_token), before != during)
 

@@ -1,11 +1,9 @@
 """The log of deliveries: what goes into the histograms, one by one."""
 
 import numpy as np
-import pytest
 
 from loadtest.clock import NS_PER_MS
 from loadtest.collect.delivery_log import read_deliveries
-from loadtest.errors import UsageError
 from loadtest.metrics import Histogram
 from tests.collect.support import ADMIN, BOB, CONTACT_1, action, collector
 
@@ -55,22 +53,3 @@ def test_the_log_makes_the_histograms(tmp_path):
 
     assert from_log == reported
     assert 3 == len(lines)
-
-
-@pytest.mark.parametrize("text", [None, "{}", "nothing"])
-def test_what_is_no_log_is_wrong_usage(tmp_path, text):
-    """A missing file, and one of something else."""
-    path = tmp_path / "log"
-    if text is not None:
-        path.write_text(text)
-
-    with pytest.raises(UsageError, match=str(path)):
-        read_deliveries([path])
-
-
-def test_a_place_that_cannot_be_written_is_wrong_usage(tmp_path):
-    """A file where a folder must be."""
-    (tmp_path / "file").touch()
-
-    with pytest.raises(UsageError, match="cannot be written"):
-        collector(delivery_log=str(tmp_path / "file" / "log"))

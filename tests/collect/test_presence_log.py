@@ -1,10 +1,7 @@
 """The log of presence: written as it happens, read back by time."""
 
-import pytest
-
 from loadtest.clock import VirtualClock
 from loadtest.collect.presence_log import read_log
-from loadtest.errors import UsageError
 from tests.collect.support import ADMIN, CONTACT_1
 from tests.collect.test_presence import data, opened
 
@@ -36,14 +33,3 @@ def test_everything_that_is_seen_is_logged(tmp_path):
         ("drain", ""),
     ]
     assert (lines[3].shown, lines[3].asked, lines[6].what) == (["agent:1", "contact:1"], lines[2].t, "cut")
-
-
-@pytest.mark.parametrize("text", [None, "{}", "nothing"])
-def test_what_is_no_log_is_wrong_usage(tmp_path, text):
-    """A missing file, and one of something else."""
-    path = tmp_path / "log"
-    if text is not None:
-        path.write_text(text)
-
-    with pytest.raises(UsageError, match=str(path)):
-        read_log(path)

@@ -32,8 +32,8 @@ def test_the_expected_time_is_that_of_all_runs() -> None:
 
 def test_a_folder_is_gone_on_with(tmp_path: Path) -> None:
     """What is done is not made again, what was broken off is moved aside; more pairs may be asked for."""
-    folder = Folder(tmp_path / "ab", experiment(2))
-    folder.add(Slot(1, "baseline", 0))
+    with Folder(tmp_path / "ab", experiment(2)) as folder:
+        folder.add(Slot(1, "baseline", 0))
     again = Folder(tmp_path / "ab", experiment(3))
     broken = again.path_of(Slot(1, "candidate", 0))
     for expected in ("broken-1", "broken-2"):
@@ -52,7 +52,7 @@ def test_a_folder_is_gone_on_with(tmp_path: Path) -> None:
 )
 def test_another_experiment_is_refused(tmp_path: Path, values: dict[str, Any]) -> None:
     """By what differs."""
-    Folder(tmp_path / "ab", experiment(2))
+    Folder(tmp_path / "ab", experiment(2)).close()
     with pytest.raises(UsageError, match=f"another experiment: {next(iter(values))} "):
         Folder(tmp_path / "ab", replace(experiment(2), **values))
 
@@ -67,11 +67,31 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path, content: str | No
         Folder(tmp_path / "ab", experiment(2))
 
 
+def test_a_second_process_in_the_folder_is_refused(tmp_path: Path) -> None:
+    """With what to do, and before it reads what is done; what it was refused for goes on untouched."""
+    with Folder(tmp_path / "ab", experiment(2)) as first:
+        with pytest.raises(UsageError, match=r"another process still writes to this experiment.*start it again"):
+            Folder(tmp_path / "ab", experiment(2))
+        first.add(Slot(1, "baseline", 0))
+    with Folder(tmp_path / "ab", experiment(2)) as second:
+        assert ["pair-01-baseline"] == second.done
+
+
+def test_a_folder_that_was_refused_is_free(tmp_path: Path) -> None:
+    """Whoever asked for another experiment holds nothing."""
+    Folder(tmp_path / "ab", experiment(2)).close()
+    with pytest.raises(UsageError, match="another experiment"):
+        Folder(tmp_path / "ab", experiment(2, seed=5))
+
+    Folder(tmp_path / "ab", experiment(2)).close()
+
+
 def test_a_candidate_that_loses_fails(tmp_path: Path) -> None:
     """One delivery in fifty, over two pairs that are there; asked again, the verdict is the same."""
     plan = experiment(2)
     folder = made(tmp_path / "ab", plan, lost_share=0.02)
     content = conduct(plan, folder, Gate(), on_run=lambda *_: pytest.fail("it was there"))
+    folder.close()
 
     assert ("FAIL", True, 2) == (content["result"], content["paired"], content["pairs"])
     assert content == conduct(plan, Folder(tmp_path / "ab", plan), Gate())
@@ -104,7 +124,7 @@ def test_a_second_look_is_taken_only_when_the_first_decides_nothing(
 def test_more_pairs_after_a_verdict_are_told(tmp_path: Path) -> None:
     """Whoever looks, and asks for more, errs more often than stated."""
     first, more = experiment(1), experiment(2)
-    made(tmp_path / "ab", more)
+    made(tmp_path / "ab", more).close()
     (tmp_path / "ab" / "ab.json").unlink()
     done = [slot.name for slot in more.slots()]
     content = {"schema_version": 1, "experiment": first.as_dict(), "done": done, "judged": [1], "went_on": []}
@@ -112,7 +132,7 @@ def test_more_pairs_after_a_verdict_are_told(tmp_path: Path) -> None:
     found = conduct(more, Folder(tmp_path / "ab", more), Gate())
 
     assert 0.025 == found["alpha"]
-    assert "judged before, after 1 pairs" in found["warnings"][-1]
+    assert "judged before, after 1 pair, and" in found["warnings"][-1]
 
 
 def test_a_run_that_is_refused_is_the_users_mistake(tmp_path: Path) -> None:

@@ -29,10 +29,27 @@ def _oracle_of(counted: list[int]) -> HdrHistogram:
 @settings(max_examples=40, deadline=None)
 @given(value_lists, PERCENTILES)
 def test_percentiles_are_hdrhistograms(counted: list[int], q: float) -> None:
-    """Any percentile of any values, 0 included, equals PyPI's hdrhistogram's; None where it says 0 for nothing."""
+    """Any percentile is PyPI's hdrhistogram's, within the exact extremes; None where it says 0 for nothing."""
     actual = histogram_of(counted).percentile(q)
+    theirs = _oracle_of(counted).get_value_at_percentile(q)
 
-    assert (_oracle_of(counted).get_value_at_percentile(q) if counted else None) == actual
+    assert (min(max(theirs, min(counted)), max(counted)) if counted else None) == actual
+
+
+def test_no_percentile_is_above_the_maximum() -> None:
+    """Whose bucket ends at 79,423: p99 is the maximum, as p100 is; p0 is the minimum, whose bucket begins at 79,360."""
+    hist = histogram_of([79_365, 79_400])
+
+    assert (79_365.0, 79_400.0, 79_400.0) == tuple(hist.percentile(q) for q in (0, 99, 100))
+
+
+@given(value_lists, value_lists, PERCENTILES)
+def test_merged_percentiles_are_those_of_all_values(left: list[int], right: list[int], q: float) -> None:
+    """Several processes answer as one would: the exact extremes travel with the counts."""
+    merged = Histogram.from_bytes(histogram_of(left).to_bytes())
+    merged.merge(Histogram.from_bytes(histogram_of(right).to_bytes()))
+
+    assert histogram_of(left + right).percentile(q) == merged.percentile(q)
 
 
 @settings(max_examples=40, deadline=None)
@@ -168,7 +185,25 @@ def test_sparse_counts_come_back(counted: list[int]) -> None:
 
     assert hist.to_sparse() == back.to_sparse()
     assert abs(hist.sum_us - back.sum_us) <= hist.sum_us / 1024
-    assert hist.percentile(99) == back.percentile(99)
+    for ours, theirs in ((hist.percentile(99), back.percentile(99)), (hist.max_us, back.max_us)):
+        assert (ours is None) == (theirs is None)
+        assert (ours or 0) <= (theirs or 0) <= (ours or 0) * (1 + 1 / 1024)
+
+
+@given(value_lists.filter(bool), PERCENTILES)
+def test_sparse_counts_with_their_extremes_have_exact_percentiles(counted: list[int], q: float) -> None:
+    """Where the extremes are known beside the counts, nothing is estimated but the sum."""
+    hist = histogram_of(counted)
+    back = Histogram.from_sparse(*hist.to_sparse(), (min(counted), max(counted)))
+
+    assert (hist.min_us, hist.max_us, hist.percentile(q)) == (back.min_us, back.max_us, back.percentile(q))
+
+
+@pytest.mark.parametrize("extremes_us", [(2_999, 5_000), (3_000, 5_004), (3_000, 4_000)])
+def test_extremes_of_other_buckets_are_refused(extremes_us: tuple[int, int]) -> None:
+    """They must lie in the first and the last bucket that hold something."""
+    with pytest.raises(ValueError, match="outer buckets"):
+        Histogram.from_sparse(*histogram_of([3_000, 5_000]).to_sparse(), extremes_us)
 
 
 @pytest.mark.parametrize(

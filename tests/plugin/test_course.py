@@ -44,6 +44,18 @@ def test_a_plan_that_was_cut_short_was_interrupted(course: Course, interrupted: 
     assert course.interrupted == interrupted
 
 
+@pytest.mark.parametrize(
+    ("anew_s", "planned_s", "interrupted"), [(None, None, False), (30.0, 35.0, True), (1.0, 6.0, False)]
+)
+def test_what_is_planned_under_way_counts_from_then(anew_s, planned_s, interrupted) -> None:
+    """After 5 s of 20 the web page's form sets another time, or none; stopped after 6 s."""
+    course = Course(BEGAN_NS, 20.0, 0)
+    course.plan(BEGAN_NS + 5 * NS_PER_S, anew_s)
+    course.ends(BEGAN_NS + 6 * NS_PER_S, "hold", by_itself=False)
+
+    assert {"interrupted": interrupted, "run_time_s": planned_s, "ran_s": 6.0} == course.described()
+
+
 def test_the_first_stop_counts() -> None:
     """Locust says again that it stops, while books are closed: that changes nothing."""
     course = ended(6, run_time_s=30)

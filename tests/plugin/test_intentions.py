@@ -14,9 +14,10 @@ from loadtest.target.profile import read_profile
 DIRECTORY = generate(Population(agents=10, contacts=40, members=5))
 
 
-def options(*argv):
+def options(*argv, headless=True):
     """A command line's options."""
-    return get_parser(default_config_files=[]).parse_args(["--spawn-rate", "1", *argv])
+    first = ["--headless"] if headless else []
+    return get_parser(default_config_files=[]).parse_args([*first, "--spawn-rate", "1", *argv])
 
 
 @pytest.fixture
@@ -99,3 +100,16 @@ def test_what_will_not_be_done_is_not_said():
     assert "creates   nothing" in told
     assert "when it is stopped" in told
     assert "the abort guard is off" in told
+
+
+def test_with_the_web_page_its_form_says_how_long():
+    """The command line's run time is only what the form shows at first; --autostart has no form."""
+    argv = ("--emit-rate", "2", "--run-time", "5m")
+    page, started = (
+        intentions(options(*argv, *more, headless=False), "https://x", DIRECTORY, guarded=True)
+        for more in ((), ("--autostart",))
+    )
+
+    assert "ends      as the web page's form says, or by Ctrl-C" in page
+    assert "messages for as long as it goes on" in page
+    assert "ends      after 300 s" in started

@@ -44,6 +44,13 @@ def test_each_result_has_its_element(result: str, element: str | None) -> None:
     assert all(child.get("message") == f"{result}: why it is so" for child in children)
 
 
+def test_a_limit_of_one_is_singular() -> None:
+    """As in the report's own table."""
+    text = cases(junit.of_run(summary(Story())))["connected"].findtext("system-out") or ""
+
+    assert text.endswith("; at least 1 user")
+
+
 def test_text_from_outside_stays_text() -> None:
     """Markup and control characters break no parser."""
     content: dict[str, Any] = summary(Story())

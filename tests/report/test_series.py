@@ -119,6 +119,7 @@ def test_merging_at_once_is_merging_one_by_one(batches: list[list[int]]) -> None
     actual = (at_once.to_sparse(), [at_once.percentile(q) for q in (0.0, 50.0, 99.9, 100.0)])
 
     assert (one_by_one.to_sparse(), [one_by_one.percentile(q) for q in (0.0, 50.0, 99.9, 100.0)]) == actual
+    assert (one_by_one.min_us, one_by_one.max_us) == (at_once.min_us, at_once.max_us)
 
 
 def test_a_gauge_is_summed_over_workers_and_held_between_their_values() -> None:
@@ -153,6 +154,14 @@ def test_a_curve_without_samples_is_none() -> None:
     actual = curve(Histogram(), lost=5)
 
     assert actual is None
+
+
+def test_a_curve_ends_at_the_maximum() -> None:
+    """Not at the end of the maximum's bucket."""
+    found = curve(_histogram(70_000, 79_400))
+
+    assert found is not None
+    assert found.ms[-1] == 79.4
 
 
 def test_a_curve_with_losses_ends_where_the_lost_begin() -> None:

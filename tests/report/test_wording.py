@@ -143,3 +143,14 @@ def test_a_rate_has_its_unit() -> None:
     actual = wording.rate(1234.5, " messages/s")
 
     assert actual == "1,230 messages/s"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [(1, "windows", "window"), (2, "windows", "windows"), (1.0, "cores", "core"), (1, "s", "s"), (1, "ms", "ms")],
+)
+def test_a_unit_follows_its_value(value: float, unit: str, said: str) -> None:
+    """A plural is singular of 1; a symbol is no plural."""
+    actual = wording.unit_of(value, unit)
+
+    assert said == actual

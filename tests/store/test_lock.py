@@ -35,6 +35,14 @@ def test_a_second_writer_is_refused_until_the_first_lets_go(tmp_path: Path) -> N
     assert [] == list(tmp_path.iterdir())
 
 
+def test_the_refusal_names_what_is_written(tmp_path: Path) -> None:
+    """In the words of whoever asked for it."""
+    first = FolderLock(tmp_path)
+    with pytest.raises(UsageError, match=r"to this proof.*then start it again"):
+        FolderLock(tmp_path, "proof", "start it again")
+    first.release()
+
+
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     """However it ends, its lock ends with it."""
     holder = subprocess.Popen(

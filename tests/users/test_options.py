@@ -1,15 +1,10 @@
 """The option group "cable": what may be given, what is refused with one line, and what the web UI shows."""
 
 import re
-import sys
-from argparse import ArgumentError
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from locust.argument_parser import LocustArgumentParser
 
-from loadtest.directory import Population, generate, write_identities
 from loadtest.users.options import add_options
 from tests.plugin.locusts import locust
 
@@ -132,60 +127,6 @@ def test_bad_values_are_refused_in_a_line(parser, capsys, flag, text, says):
     assert 2 == ended.value.code
     assert f"argument {flag}: " in last
     assert says in last
-
-
-@given(st.text())
-def test_no_text_breaks_a_number(text):
-    """Whatever is given for a number, it is taken as a usable one or refused by argparse."""
-    made = LocustArgumentParser(exit_on_error=False)
-    add_options(made)
-    for flag in ("--agents", "--heartbeat", "--emit-rate"):
-        (action,) = [a for a in group_of(made) if a.option_strings == [flag]]
-        try:
-            value = made._get_value(action, text)
-        except ArgumentError:
-            continue
-        else:
-            assert 0 <= value <= sys.float_info.max
-
-
-@pytest.mark.parametrize("content", ["not json\n", '{"kind": "alien"}\n'])
-def test_a_broken_identities_file_is_refused_with_its_line(parser, capsys, tmp_path, content):
-    """The file is read while the command line is: a mistake in it is one too."""
-    path = tmp_path / "identities.jsonl"
-    path.write_text(content)
-    path.chmod(0o600)
-    with pytest.raises(SystemExit) as ended:
-        parser.parse_args(["--identities", str(path)])
-
-    assert 2 == ended.value.code
-    assert f"{path}:1" in capsys.readouterr().err
-
-
-def test_a_good_identities_file_stays_a_name(parser, tmp_path):
-    """The option keeps the file's name, which every process can read again."""
-    path = tmp_path / "identities.jsonl"
-    write_identities(path, generate(Population(2, 1, 2)))
-
-    assert str(path) == parser.parse_args(["--identities", str(path)]).identities
-
-
-def test_a_broken_slo_file_is_refused(parser, capsys, tmp_path):
-    """Limits that cannot be read never let a run start."""
-    path = tmp_path / "slo.toml"
-    path.write_text("[[[")
-    with pytest.raises(SystemExit) as ended:
-        parser.parse_args(["--slo", str(path)])
-
-    assert 2 == ended.value.code
-    assert str(path) in capsys.readouterr().err
-
-
-def test_the_report_dir_need_not_exist(parser, tmp_path):
-    """Folders below one that can be written to are made later."""
-    path = str(tmp_path / "a" / "b")
-
-    assert path == parser.parse_args(["--report-dir", path]).report_dir
 
 
 def test_every_option_has_an_environment_variable(parser):
