@@ -155,6 +155,7 @@ class Fleet:
 
     def start(self) -> None:
         """Start the loops: ticks, loop lag, deadlines, beats."""
+        self.clock.anchor()  # steps of before befell nothing of ours
         self.settle()  # the modules loaded so far are most of what a collection would look at
         self._gc_threshold = gc.get_threshold()
         gc.set_threshold(*self._gc_threshold[:2], _FULL_COLLECTION_EVERY)
