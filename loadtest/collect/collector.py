@@ -391,8 +391,11 @@ class Collector:
         self.on_away(identities, written_ns, event)
 
     def _integrate_users(self, now_ns: int) -> None:
-        since_ns, self._users_since_ns = self._users_since_ns, now_ns
-        if not self.holding or now_ns <= since_ns:
+        since_ns = self._users_since_ns
+        if now_ns <= since_ns:  # a stamp from before what was told last
+            return
+        self._users_since_ns = now_ns
+        if not self.holding:
             return
         passed_us = (now_ns - since_ns) / NS_PER_US
         window = self.window(now_ns)

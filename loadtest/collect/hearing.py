@@ -45,13 +45,17 @@ class Ear(Protocol):
 
 @dataclass(slots=True)
 class _Listener:
-    """A subscription: since when it misses what is due, how many in a row, and whether that makes it deaf."""
+    """A subscription: since when it misses what is due, how many in a row, and whether that makes it deaf.
+
+    Once it is ``over``, deaf, nothing of it will be told any more.
+    """
 
     ear: Ear
     opened_ns: int
     since_ns: int = 0
     missed: int = 0
     deaf: bool = False
+    over: bool = False
 
 
 class Hearing:
@@ -78,6 +82,7 @@ class Hearing:
         """A subscription is over; a deaf one remains counted."""
         listener = self._listeners.pop(epoch, None)
         if listener is not None and listener.deaf and not self._hears(listener):
+            listener.over = True
             self._deaf = [one for one in self._deaf if one is not listener]
 
     def look(self, epoch: int, now_ns: int) -> None:
@@ -130,7 +135,8 @@ class Hearing:
         self._ages = {role: (array("q"), array("q")) for role in ROLES}
         found, self._found = self._found, []
         again = [listener for listener in self._deaf if self._hears(listener)]
-        self._deaf = [listener for listener in self._deaf if not self._hears(listener)] + found
+        self._deaf = [listener for listener in self._deaf if not self._hears(listener)]
+        self._deaf += [listener for listener in found if not listener.over]
         for listener in again:
             listener.deaf, listener.missed = False, 0
         for metric, listeners in (("cable.deaf", found), ("cable.deaf_recovered", again)):

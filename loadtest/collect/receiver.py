@@ -27,6 +27,7 @@ from loadtest.cable import (
     Received,
     Rejected,
     Stale,
+    State,
     Unconfirmed,
 )
 from loadtest.collect.alike import HEADER_BYTES
@@ -163,7 +164,7 @@ class Receiver:
         if data.startswith(self._prefix, start):
             self.heard_ns = arrival_ns
             self._event_frame(data[start:end], arrival_ns, end - start, lag_ns)
-        elif data.startswith(_PING, start):
+        elif data.startswith(_PING, start) and self.cable.state is State.WELCOMED:
             if lag_ns >= 0:
                 self.collector.read_lags.pinged(arrival_ns)
             self.collector.pinged(self.role, arrival_ns, self.cable.pinged(arrival_ns))
@@ -248,11 +249,12 @@ class Receiver:
         if self._early:
             collector.count("cable.unconfirmed_received", "", self.role, len(self._early))
             self._early.clear()
-        if self.beats:  # what the socket's end left open is cut, not lost
-            column = "cut_by_us" if cause == EndCause.BY_US else "cut_by_peer"
-            collector.count("delivery.expected", "presence.update", self.role, len(self.beats))
-            collector.count(f"delivery.{column}", "presence.update", self.role, len(self.beats))
-            self.beats.clear()
+        column = "cut_by_us" if cause == EndCause.BY_US else "cut_by_peer"
+        for sent_ns in self.beats:  # what the socket's end left open is cut, not lost
+            window = collector.window(sent_ns)
+            collector.batch.add(window, "delivery.expected", "presence.update", self.role)
+            collector.batch.add(window, f"delivery.{column}", "presence.update", self.role)
+        self.beats.clear()
         if self.epoch >= 0:
             epoch, self.epoch = self.epoch, -1
             self._prefix = self.created_prefix = _UNLEARNED

@@ -156,7 +156,8 @@ class Tallies:
         self._patience_ns = deadline_ns if alone else deadline_ns + _ANNOUNCED_NS
         self._open: dict[bytes, _Tally] = {}
         self._closed: dict[bytes, _Tally] = {}
-        #: by subject, what may follow from actions of the last deadline: when written, how many frames
+        #: by subject, what may follow from actions of the last deadline: when written (a deadline later where it is
+        #: uncertain whether it was done), how many frames
         self._allowed: dict[bytes, deque[tuple[int, int | None]]] = {}
         self._early: deque[tuple[int, bytes, int, str | None]] = deque()
         self._astray: list[tuple[bytes, int, int]] = []
@@ -236,11 +237,13 @@ class Tallies:
 
     def _count(self, part: Part, written_ns: int, status: str) -> None:
         tally = self._tally(part.key) if part.least else self._open.get(part.key)
-        if tally is None:
-            self._allowed.setdefault(part.key, deque()).append((written_ns, part.most))
+        is_sure = part.least > 0 and status == "ok"
+        if tally is None or (tally.first is None and not is_sure):  # nothing to add to yet
+            doubt_ns = self._deadline_ns if status == "uncertain" else 0  # who answers late often broadcasts late
+            self._allowed.setdefault(part.key, deque()).append((written_ns + doubt_ns, part.most))
             return
         tally.allow(part.most)
-        if not part.least or status != "ok":
+        if not is_sure:
             tally.state = None  # it may have changed what was set
             return
         if tally.first is None:

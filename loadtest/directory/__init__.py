@@ -2,7 +2,7 @@
 
 from loadtest.directory.generate import Population, generate
 from loadtest.directory.identities import read_identities, write_identities
-from loadtest.directory.model import Agent, Audiences, Contact, Directory, Role, conversations_of
+from loadtest.directory.model import Agent, Audiences, Contact, Directory, Role
 
 __all__ = [
     "Agent",
@@ -11,7 +11,6 @@ __all__ = [
     "Directory",
     "Population",
     "Role",
-    "conversations_of",
     "generate",
     "read_identities",
     "write_identities",

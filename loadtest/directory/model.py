@@ -6,7 +6,7 @@ inbox and by the administrators of its account, and by the contact it is held wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -135,8 +135,3 @@ class Audiences:
     def account_user_ids(self, account_id: int) -> frozenset[int]:
         """User ids of everyone in the account."""
         return frozenset(agent.user_id for agent in self._by_account.get(account_id, ()))
-
-
-def conversations_of(contacts: Iterable[Contact]) -> dict[tuple[int, int], Contact]:
-    """Map (account id, conversation display id) to the contact it is held with."""
-    return {(c.account_id, conversation): c for c in contacts for conversation in c.conversation_ids}

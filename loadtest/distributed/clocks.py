@@ -156,16 +156,31 @@ class RunClock(SystemClock):
     nothing is put right that was never wrong. Otherwise the wall time is the master's, by the offset.
     The offset is kept from one anchor to the next, so away from the anchor its bound grows by the whole drift.
 
+    What the run's wall time moves by when an offset is known better, within the bounds of before and after, is no step.
+    One of the master's wall clock is, however small, and so is whatever goes beyond these bounds (a machine that was
+    suspended).
+
     Args:
         estimator: told of the probes.
     """
 
-    __slots__ = ("_anchored_ns", "_bound_ns", "_estimator", "_fades", "_master_ns", "_own_ns")
+    __slots__ = (
+        "_anchored_ns",
+        "_bound_ns",
+        "_estimator",
+        "_fades",
+        "_master_ns",
+        "_own_ns",
+        "_stepped_ns",
+        "_used_master_ns",
+    )
 
     def __init__(self, estimator: OffsetEstimator) -> None:
         self._estimator = estimator
         self._master_ns: int | None = None
+        self._used_master_ns: int | None = None  # at the last reading
         self._own_ns = 0
+        self._stepped_ns = 0  # not told yet
         self._anchored_ns, self._bound_ns, self._fades = 0, 0, 0.0
         super().__init__()
 
@@ -174,12 +189,22 @@ class RunClock(SystemClock):
         self._master_ns = wall_less_monotonic_ns
 
     def anchor(self) -> int:
-        """Read the clocks' offset again; returns the step of the run's wall time since the last time."""
-        used_ns = self._offset_ns
+        """Read the clocks' offset again.
+
+        Returns:
+            The step of the run's wall time since the last time this was asked, in nanoseconds.
+        """
+        self.follow()
+        stepped_ns, self._stepped_ns = self._stepped_ns, 0
+        return stepped_ns
+
+    def follow(self) -> None:
+        """Read the clocks' offset again, between two anchors; a step is left for the next one to tell."""
+        used_ns, master_ns, now_ns = self._offset_ns, self._used_master_ns, self.now_ns()
+        doubt_ns = self.bound_at_ns(now_ns)
         self._offset_ns = self._own_ns
         super().anchor()
         self._own_ns = self._offset_ns
-        now_ns = self.now_ns()
         found = self._estimator.at(now_ns)
         if found is not None and self._master_ns is not None:
             ahead_ns = round(found.offset_ns) + self._master_ns - self._own_ns
@@ -189,7 +214,11 @@ class RunClock(SystemClock):
                 self._bound_ns += abs(ahead_ns)
                 self.offset_ns = 0
             self._offset_ns = self._own_ns + self.offset_ns
-        return self._offset_ns - used_ns if used_ns else 0
+            self._used_master_ns = self._master_ns
+        if used_ns:
+            by_master_ns = 0 if master_ns is None else (self._master_ns or 0) - master_ns
+            rest_ns = self._offset_ns - used_ns - by_master_ns
+            self._stepped_ns += by_master_ns + (rest_ns if abs(rest_ns) > doubt_ns + self._bound_ns else 0)
 
     def bound_at_ns(self, mono_ns: int) -> int:
         return self._bound_ns + ceil(self._fades * abs(mono_ns - self._anchored_ns))

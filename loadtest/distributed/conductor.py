@@ -77,6 +77,10 @@ class Conductor:
         patience: how long to wait.
         give_up: called with a reason when nobody could be connected; stops the test.
         at_plans_end: called when a plan that has an end came to it; None for one that has none.
+
+    Attributes:
+        phase: what the run is at.
+        hold_ns: monotonic time at which the hold, and the plan with it, began; None before.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Conductor:
     ) -> None:
         self.keeper = keeper
         self.phase: Phase = "ramp"
+        self.hold_ns: int | None = None
         self._workers = workers
         self._patience = patience
         self._give_up = give_up
@@ -148,6 +153,7 @@ class Conductor:
                 self._give_up(missing)
                 return
         self._mark("hold")
+        self.hold_ns = self._clock.now_ns()
         self.keeper.holds()
         self._workers.begin_hold()
         if self._at_plans_end is not None:

@@ -44,7 +44,6 @@ class Creations:
     Args:
         folder: the run's folder.
         begin: the journal's first line; None for a run whose target goes with it.
-        resume: go on with the journal that an earlier part of the run left.
 
     Raises:
         UsageError: the journal cannot be written.

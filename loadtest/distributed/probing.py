@@ -81,7 +81,7 @@ class Prober:
             return
         self._estimator.add(probes)
         self._rounds += 1
-        self.clock.anchor()
+        self.clock.follow()
         self._send({"number": -1, "rounds": self._rounds})
 
     def _ask(self) -> Probe | None:

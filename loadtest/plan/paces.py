@@ -4,6 +4,8 @@ Arrivals stay stratified: one in each slot, at a random place in it. A change ta
 told to all workers ahead of it; the slots that would reach over that moment are left out (less than one arrival), and
 the numbers go on, so that a slot's number still decides who acts in it. A worker that is told too late has taken up
 slots of the old rate beyond the moment: those it does not take again.
+
+A profile of the load (:mod:`loadtest.plan.load_profile`) stretches the slots of whatever rate there is.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ _HAIR = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """A constant rate from a moment on; its first slot has the number ``first``."""
+    """A rate from a moment on, by when ``offered_s`` seconds of full load were offered; ``first`` is its first slot."""
 
     from_s: float
+    offered_s: float
     rate_per_s: float
     first: int
 
@@ -31,13 +34,14 @@ class Paces:
     """Arrivals of a whole fleet, in order.
 
     Args:
-        pacer: the rate at the beginning, the seed, and the end of the plan.
+        pacer: the rate at the beginning, the seed, the profile and the end of the plan.
     """
 
     def __init__(self, pacer: Pacer) -> None:
         self._seed = pacer.seed
         self._slots = pacer.slots
-        self._stretches = [_Stretch(0.0, pacer.rate_per_s, 0)]
+        self._profile = pacer.profile
+        self._stretches = [_Stretch(0.0, 0.0, pacer.rate_per_s, 0)]
         self._next = 0
 
     def change(self, at_s: float, rate_per_s: float) -> None:
@@ -45,7 +49,7 @@ class Paces:
 
         Args:
             at_s: seconds from the plan's start, later than the last change.
-            rate_per_s: arrivals a second; 0 for none.
+            rate_per_s: arrivals a second of full load; 0 for none.
 
         Raises:
             ValueError: the moment lies before the last change.
@@ -53,8 +57,9 @@ class Paces:
         last = self._stretches[-1]
         if at_s < last.from_s:
             raise ValueError(f"a change at {at_s} s comes after one at {last.from_s} s")
-        whole = math.floor((at_s - last.from_s) * last.rate_per_s + _HAIR)
-        self._stretches.append(_Stretch(at_s, rate_per_s, last.first + whole))
+        offered_s = self._profile.offered_s(at_s)
+        whole = math.floor((offered_s - last.offered_s) * last.rate_per_s + _HAIR)
+        self._stretches.append(_Stretch(at_s, offered_s, rate_per_s, last.first + whole))
 
     def upto(self, until_s: float) -> Iterator[tuple[int, float]]:
         """Take the arrivals due up to a moment, each once: slot numbers and due times, ascending."""
@@ -72,4 +77,4 @@ class Paces:
         if stretch.rate_per_s <= 0:
             return math.inf
         within = self._next - stretch.first + uniform(self._seed, "arrival", self._next)
-        return stretch.from_s + within / stretch.rate_per_s
+        return self._profile.at_s(stretch.offered_s + within / stretch.rate_per_s)

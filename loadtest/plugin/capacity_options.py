@@ -13,6 +13,7 @@ from typing import Any
 from loadtest.analysis.capacity_search import AXES, Axis, SearchPlan
 from loadtest.directory import Role, read_identities
 from loadtest.errors import UsageError
+from loadtest.plan import LoadProfile
 from loadtest.users.option_values import number
 from loadtest.users.preflight import is_loopback
 
@@ -106,9 +107,15 @@ def search_plan(options: Any, host: str | None) -> SearchPlan:
         host: the target, or None for the embedded server.
 
     Raises:
-        UsageError: a bound is missing off loopback, or lies below the first level.
+        UsageError: a bound is missing off loopback, or lies below the first level; the load has a profile of its own.
     """
     axis: Axis = options.axis
+    if not LoadProfile.parse(options.load_profile).is_flat:
+        raise UsageError(
+            "a search sets the load itself, and a profile would change it within a step",
+            where=f"--load-profile {options.load_profile}",
+            remedy="Leave it out",
+        )
     options.window = options.window or _WINDOW_S  # not by the run's length: a step is short, however long the search
     if options.hold < 3 * options.window:
         raise UsageError(

@@ -84,6 +84,7 @@ def on_init(environment: Any, **_: Any) -> None:
     fill_small_arrays()
     runner = environment.runner
     run = environment.cable_run = Run(environment)
+    run.defects.watch()
     environment.dispatcher_class = EvenDispatcher
     _runs[:] = [run]
     gevent.spawn(keep_bounded, environment)

@@ -69,6 +69,8 @@ class Lookout:
     def take(self, batch: Batch) -> None:
         """Look at a batch of any worker: tell what happens to the target, and ask the guard."""
         if self.progress is not None:
+            if self._conductor.hold_ns is not None:
+                self.progress.hold(self._conductor.hold_ns)
             self.progress.take(batch)
         now_ns = time.monotonic_ns()
         if self._conductor.phase == "hold":

@@ -30,6 +30,7 @@ from loadtest.metrics import Batch
 from loadtest.plan import LoadProfile
 from loadtest.plugin import host_limits, preparation, resuming, setups
 from loadtest.plugin.course import Course
+from loadtest.plugin.defects import Defects
 from loadtest.plugin.description import describe
 from loadtest.plugin.intentions import check_rate_limits, intentions
 from loadtest.plugin.lookout import Lookout
@@ -74,6 +75,7 @@ class Run:
         answerer: answers workers that measure theirs, in the master.
         at_close: called once, when everything is ended.
         steering: leads the load while the run goes on, where something does.
+        defects: what of this process died.
     """
 
     def __init__(self, environment: Any) -> None:
@@ -92,6 +94,7 @@ class Run:
         self.prober: Prober | None = None
         self.answerer = Answerer()
         self.steering = steering_of(environment)
+        self.defects = Defects()
         self._child: ServerChild | None = None
         self._population: Population | None = None
         self._directory = Directory((), ())
@@ -360,6 +363,7 @@ class Run:
 
     def _sink(self, batch: Batch, announcements: list[list[Any]]) -> None:
         feed(self.environment.stats, batch)
+        self.defects.tell(batch)
         if self.keeper is not None:
             self.keeper.take(batch)
             self.watch_target(batch)
@@ -400,8 +404,8 @@ class Run:
             return None
         if self._lookout is not None:
             self._lookout.close(0.0 if self._stopped_early or self._course.interrupted else self.options.watch_after)
-        if locust.log.unhandled_greenlet_exception:
-            keeper.note("generator_error", "An unhandled exception ended a part of the load generator: see the log")
+        if (died := self.defects.take()) or locust.log.unhandled_greenlet_exception:
+            keeper.note("generator_error", died or "An unhandled exception ended a part of Locust: see the log")
         ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         keeper.set_meta(ended_at=ended, **self._course.described())
         keeper.close()
@@ -431,6 +435,7 @@ class Run:
             self._lock.release()
         if self.prober is not None:
             self.prober.stop()
+        self.defects.unwatch()
         self.at_close()
 
     def _meta(self, run_id: str, started: datetime.datetime, workers: int) -> dict[str, Any]:

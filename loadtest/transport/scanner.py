@@ -27,7 +27,6 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """No message of a cable comes near this; a longer one is refused with 1009, so that no peer can fill the memory."""
 
 ABNORMAL_CLOSURE = 1006
-NO_STATUS = 1005
 
 _SHORT_BYTES = 65_535  # the longest frame of the short way, which does not look at the limit
 COMMON = 0x81

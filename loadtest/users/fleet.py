@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import inspect
 import math
+import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -106,7 +107,12 @@ class Fleet:
             ),
             () if ensemble is None else ensemble.strangers,
         )
-        self.poller = Poller(lags=self.collector.read_lags, stamps=settings.kernel_stamps, take=take_alike)
+        self.poller = Poller(
+            on_handler_error=self._receiver_failed,
+            lags=self.collector.read_lags,
+            stamps=settings.kernel_stamps,
+            take=take_alike,
+        )
         self.rest = RestClient(
             host,
             connections=settings.rest_connections,
@@ -142,6 +148,7 @@ class Fleet:
         self._settled_for = 0
         self._gc_threshold = gc.get_threshold()
         self._let_go = False
+        self._has_defect = False
         self._sink = sink
         self._free: dict[Role, deque[int]] = {
             "agent": deque(range(len(directory.agents))),
@@ -155,6 +162,7 @@ class Fleet:
 
     def start(self) -> None:
         """Start the loops: ticks, loop lag, deadlines, beats."""
+        self.clock.anchor()  # steps of before befell nothing of ours
         self.settle()  # the modules loaded so far are most of what a collection would look at
         self._gc_threshold = gc.get_threshold()
         gc.set_threshold(*self._gc_threshold[:2], _FULL_COLLECTION_EVERY)
@@ -271,6 +279,14 @@ class Fleet:
     def failed(self, error: TransportError) -> None:
         """Remember one failure of each kind, for messages."""
         self.failures.setdefault(error.kind, error)
+
+    def _receiver_failed(self, error: Exception) -> None:
+        """A receiver raised, and its connection was cut: what it would have seen is missing. Told once."""
+        if not self._has_defect:
+            self._has_defect = True
+            traceback.print_exception(error)
+            text = f"{type(error).__name__} in what takes frames in, whose connection was cut: see the log"
+            self.collector.note("generator_error", text)
 
     def why_nobody(self) -> str:
         """What kept users from being confirmed, in a paragraph."""

@@ -35,6 +35,21 @@ def test_connected_time_is_integrated_over_the_hold():
     assert _sums(batch, "users.connected_us") == {"agent": 9_000_000, "contact": 7_000_000}
 
 
+def test_a_stamp_from_before_the_last_look_counts_no_time_twice():
+    """A frame's arrival may be older than a tick between its read and its turn."""
+    subject, clock = collector()
+    subject.user_started("agent")
+    subject.confirmed(BOB, clock.now_ns())
+    subject.hold(clock.advance(1))
+    read_ns = clock.now_ns()
+    clock.advance(3)
+    subject.user_started("contact")
+    subject.ended(CLEO, subject.confirmed(CLEO, read_ns), read_ns, EndCause.BY_PEER)
+    subject.drain(clock.advance(1))
+
+    assert _sums(subject.collect(clock.now_ns()), "users.planned_us") == {"agent": 4_000_000, "contact": 1_000_000}
+
+
 def test_users_ever_confirmed_are_distinct():
     """A user that reconnects counts once, one that was there when the hold began counts too."""
     subject, clock = collector()

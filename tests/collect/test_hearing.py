@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -181,3 +182,16 @@ def test_an_age_of_hours_stays_in_range() -> None:
     (hist,) = room.batch.hists.values()
 
     assert (1, 0) == (hist.n, hist.overflow)
+
+
+def test_a_deaf_socket_that_closes_before_it_is_told_is_not_kept() -> None:
+    """It is counted as any other, and its receiver is let go of."""
+    room = Room("agent", "agent")
+    room.emit()
+    room.hearing.closed(0)
+    room.hearing.closed(1)
+    ears = [weakref.ref(ear) for ear in room.ears]
+    room.ears.clear()
+
+    assert {"agent": 2} == room.deaf()
+    assert [None, None] == [ear() for ear in ears]

@@ -22,7 +22,7 @@ SPACED = {}
 class Wire:
     """One receiver with a confirmed subscription, fed with texts."""
 
-    def __init__(self, identity=BOB, role="agent", *, confirm=True, agents=AGENTS, **settings):
+    def __init__(self, identity=BOB, role="agent", *, welcome=True, confirm=True, agents=AGENTS, **settings):
         self.collector, self.clock = collector(Directory(agents, CONTACTS), **settings)
         if role == "agent":
             agent = AGENTS[identity]
@@ -41,7 +41,8 @@ class Wire:
             lambda *how: self.events.append(how),
         )
         self.cable.opened(self.clock.now_ns())
-        self.text('{"type":"welcome"}')
+        if welcome:
+            self.text('{"type":"welcome"}')
         self.cable.subscribe(self.identifier, self.clock.now_ns())
         if confirm:
             self.confirm()
@@ -142,6 +143,16 @@ def test_pings_give_gaps():
     assert gaps == {"ping_gap": (1, 3_000_000)}
 
 
+def test_a_ping_before_the_welcome_is_a_fault():
+    """Recognised without decoding or not, it is one; told once a connection, and a ping all the same."""
+    wire = Wire(welcome=False, confirm=False)
+    for _ in range(2):
+        wire.text('{"type":"ping","message":1}')
+    found = wire.counts("cable.p")
+
+    assert found == {("cable.protocol_error", "before_welcome"): 1, ("cable.pings", ""): 2}
+
+
 def test_the_session_is_told_of_the_protocol():
     """Welcome and confirm reach whoever steers the connection."""
     assert [type(event) for event in Wire().events] == [Welcomed, Confirmed]
@@ -166,6 +177,23 @@ def test_a_beat_and_its_answer():
         ("received", "agent"): 1,
         ("bytes", "agent"): balance(batch, "presence.update")["bytes", "agent"],
     }
+
+
+def test_a_beat_that_a_closed_socket_left_open_is_cut_in_the_window_it_was_sent_in():
+    """A beat's whole balance is of one window, whenever its fate is known."""
+    wire = Wire()
+    wire.receiver.beat_sent(wire.clock.now_ns())
+    sent = wire.collector.window(wire.clock.now_ns())
+    wire.clock.advance(5)
+    wire.receiver.on_closed(Closed(1006, "", False, wire.clock.now_ns()))
+    counts = wire.collector.batch.counts
+    windows = {
+        metric.removeprefix("delivery."): (window, value)
+        for (window, metric, name, _), value in counts.items()
+        if name == "presence.update"
+    }
+
+    assert windows == {"emitted": (sent, 1), "expected": (sent, 1), "cut_by_peer": (sent, 1)}
 
 
 @pytest.mark.parametrize(

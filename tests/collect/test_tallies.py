@@ -160,6 +160,19 @@ def test_uncertain_actions_may_cause_frames():
     assert ("duplicated", "agent") not in found
 
 
+@pytest.mark.parametrize(("seconds", "duplicated"), [(1, 0), (19, 0), (21, 1)])
+def test_an_uncertain_actions_frames_may_come_behind_a_later_ones(seconds, duplicated):
+    """The books were looked at in between, and nothing was there to keep; for two deadlines its frames may come."""
+    desk = Desk(people=(BOB,))
+    desk.act(status="uncertain")
+    desk.judge(seconds)
+    desk.act()
+    desk.frames(BOB, BOB)
+    found = desk.judge()
+
+    assert (1, duplicated) == (found["delivered", "agent"], found.get(("duplicated", "agent"), 0))
+
+
 def test_an_action_without_its_answer_keeps_the_tally_open():
     """Its frames may be there before it."""
     desk = Desk(people=(BOB,))

@@ -1,6 +1,6 @@
 """Audiences: who sees a conversation."""
 
-from loadtest.directory import Agent, Audiences, Contact, Directory, conversations_of
+from loadtest.directory import Agent, Audiences, Contact, Directory
 
 
 def agent(
@@ -55,10 +55,3 @@ def test_accounts_and_inboxes_of_a_directory_are_sorted_and_unique() -> None:
     directory = Directory((agent(1, inbox_ids=(9, 5), accounts=(3, 1)),), (contact(1), contact(2, account_id=2)))
 
     assert (directory.account_ids(), directory.inbox_ids()) == ((1, 2, 3), (5, 9))
-
-
-def test_conversations_lead_to_their_contacts() -> None:
-    """A conversation is found by account and display id, which repeat between accounts."""
-    first, second = contact(1, 1, (4, 5)), contact(2, 2, (4,))
-
-    assert {(1, 4): first, (1, 5): first, (2, 4): second} == conversations_of((first, second))

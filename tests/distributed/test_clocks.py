@@ -286,6 +286,42 @@ def test_without_probes_it_is_an_ordinary_clock():
     assert (0, 0) == (clock.offset_ns, clock.bound_at_ns(clock.now_ns()))
 
 
+def ticking(first, after, master_ns=0):
+    """What a worker's clock says it was stepped by, when rounds of other hosts, or another master, follow its first."""
+    clock = Worker(estimator := OffsetEstimator())
+    estimator.add(first.round(0, 8))
+    clock.tell_master(0)
+    clock.anchor()
+    estimator.add(after.round(30 * NS_PER_S, 64))
+    clock.tell_master(master_ns)
+    clock.at_ns = 31 * NS_PER_S
+    clock.follow()
+    return clock.anchor(), clock.anchor()
+
+
+def test_what_is_known_better_is_no_step():
+    """An offset that moves within its bounds was not wrong by more than was said."""
+    slow, fast = Hosts(random.Random(1), back_ns=60_000_000), Hosts(random.Random(2), queue_ns=0)
+
+    assert ticking(slow, fast) == (0, 0)
+
+
+@pytest.mark.parametrize("stepped_ns", [-NS_PER_S, 20_000_000])
+def test_the_masters_wall_clock_is_stepped(stepped_ns):
+    """By less than the bounds as well: it is no matter of what is known of the offset. It is told once."""
+    slow = Hosts(random.Random(1), back_ns=60_000_000)
+
+    assert ticking(slow, slow, stepped_ns) == (stepped_ns, 0)
+
+
+def test_a_machine_that_was_suspended_is_a_step():
+    """Its monotonic clock stood still meanwhile, and the run's time did not."""
+    told_ns, again_ns = ticking(Hosts(random.Random(1)), Hosts(random.Random(2), offset_ns=5 * NS_PER_S))
+
+    assert abs(told_ns - 5 * NS_PER_S) < 10_000_000
+    assert again_ns == 0
+
+
 def test_a_kernel_is_named():
     """The same for every process of this machine and time namespace."""
     assert kernel_identity() == kernel_identity()

@@ -24,6 +24,7 @@ class Channel:
         self.master = Answerer()
         self.prober = Prober(self._there)
         self.sent = []
+        self.stepped_ns = 0
         self._draw = random.Random(1)
         self._lost, self._delay_s = lost, delay_s
 
@@ -35,6 +36,7 @@ class Channel:
     def _take(self, data):
         answer = self.master.answer("worker", data)
         if answer is not None:
+            answer["anchor_ns"] += self.stepped_ns
             gevent.spawn_later(self._draw.uniform(0, 2 * self._delay_s), self.prober.answered, _sent(answer))
 
 
@@ -79,6 +81,22 @@ def test_a_clock_of_this_machine_is_found_to_be_its_own(channel):
 
     assert 0 == one.prober.clock.offset_ns
     assert 0 < bound_of(one) < 50 * NS_PER_MS
+
+
+def test_a_step_of_the_masters_wall_clock_is_told(channel, monkeypatch):
+    """The round that finds it keeps it for whoever anchors the clock next, who is told of it once."""
+    monkeypatch.setattr(probing, "_SOON_S", 0.01)
+    monkeypatch.setattr(probing, "EVERY_S", 0.01)
+    one = channel()
+    eventually(lambda: one.master.measured)
+    clock = one.prober.clock
+    clock.anchor()
+    one.stepped_ns = 2_000 * NS_PER_MS
+    rounds = sum(data["number"] < 0 for data in one.sent)
+    eventually(lambda: sum(data["number"] < 0 for data in one.sent) >= rounds + 2)
+
+    assert abs(clock.anchor() - one.stepped_ns) < NS_PER_MS
+    assert abs(clock.anchor()) < NS_PER_MS
 
 
 def test_lost_probes_do_no_harm(channel, monkeypatch):

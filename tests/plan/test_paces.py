@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.plan import Pacer, Paces
+from loadtest.plan import LoadProfile, Pacer, Paces
 
 
-def test_without_a_change_it_is_the_pacer():
-    """The same slots at the same times."""
-    pacer = Pacer(10.0, 3)
+@pytest.mark.parametrize("profile", ["flat", "day=20s@6"])
+def test_without_a_change_it_is_the_pacer(profile):
+    """The same slots at the same times, as the profile stretches them."""
+    pacer = Pacer(10.0, 3, profile=LoadProfile.parse(profile))
 
     assert list(Paces(pacer).upto(5.0)) == [one for one in itertools.islice(pacer, 60) if one[1] <= 5.0]
 
@@ -35,6 +36,23 @@ def test_the_offered_load_is_exact_over_every_stretch(stretches, seed):
     for begin_s, end_s, rate_ in bounds:
         inside = sum(begin_s <= due_s < end_s for _, due_s in taken)
         assert inside == pytest.approx((end_s - begin_s) * rate_, abs=1.0)
+
+
+@given(st.integers(0, 23), st.lists(st.tuples(st.floats(0.5, 30.0), st.floats(0.5, 200.0)), min_size=1, max_size=4))
+def test_a_profile_holds_at_every_rate(hour, stretches):
+    """Each stretch has its rate times what the profile offers in it of arrivals, to less than one."""
+    profile = LoadProfile.parse(f"day=20s@{hour}")
+    paces = Paces(Pacer(5.0, 1, profile=profile))
+    at_s, rate, bounds = 0.0, 5.0, []
+    for length_s, following in [*stretches, (10.0, 0.0)]:
+        bounds.append((at_s, at_s + length_s, rate))
+        at_s, rate = at_s + length_s, following
+        paces.change(at_s, rate)
+    due = [due_s for _, due_s in paces.upto(at_s + 100.0)]
+
+    for begin_s, end_s, rate_ in bounds:
+        offered = rate_ * (profile.offered_s(end_s) - profile.offered_s(begin_s))
+        assert sum(begin_s - 1e-6 <= due_s < end_s - 1e-6 for due_s in due) == pytest.approx(offered, abs=1.01)
 
 
 def test_arrivals_are_taken_once():

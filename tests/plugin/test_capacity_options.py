@@ -31,6 +31,7 @@ def options(**changes):
             "max_users": None,
             "max_emit_rate": None,
             "identities": None,
+            "load_profile": "flat",
             **changes,
         }
     )
@@ -51,6 +52,12 @@ def test_off_loopback_a_bound_must_be_given(axis, flag):
 
     assert search_plan(options(axis=axis), "http://127.0.0.1:3000").bound > 0
     assert search_plan(options(axis=axis), None).bound > 0
+
+
+def test_a_search_has_no_profile():
+    """A level that a day stretches would not be the level that is judged."""
+    with pytest.raises(UsageError, match="--load-profile day"):
+        search_plan(options(load_profile="day"), None)
 
 
 def test_people_of_the_other_role_count_for_the_bound():

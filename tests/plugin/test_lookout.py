@@ -9,11 +9,14 @@ from typing import Any
 import gevent
 import pytest
 
+from loadtest.clock import NS_PER_S
 from loadtest.distributed.progress import Progress
 from loadtest.metrics import Batch, Gauge
 from loadtest.plan import LoadProfile
 from loadtest.plugin.lookout import Lookout
 from tests.plugin.conftest import eventually
+
+HELD_NS = 5 * NS_PER_S
 
 
 class Notes:
@@ -46,10 +49,23 @@ def made() -> Callable[..., Any]:
             reasons.append(reason)
             return goes_on
 
-        lookout = Lookout(keeper, SimpleNamespace(phase=phase), guarded=guarded, let_go=let_go)  # type: ignore[arg-type]
+        conductor = SimpleNamespace(phase=phase, hold_ns=HELD_NS if phase == "hold" else None)
+        lookout = Lookout(keeper, conductor, guarded=guarded, let_go=let_go)  # type: ignore[arg-type]
         return SimpleNamespace(lookout=lookout, reasons=reasons, keeper=keeper)
 
     return make
+
+
+def test_the_plans_day_begins_with_the_hold(made: Callable[..., Any]) -> None:
+    """Whenever the first look is: a line a minute apart tells the load of its own moment."""
+    watching = made(guarded=False)
+    progress = Progress(LoadProfile.parse("day=24s@9"), 60.0, 0)
+    watching.lookout.tell(progress, 3600.0, lambda text: None)
+    watching.lookout.take(failing())
+    standing = progress.look(HELD_NS + 4 * NS_PER_S, "hold")
+    watching.lookout.stop()
+
+    assert standing.hour == pytest.approx(13.0)
 
 
 def test_the_guard_asks_to_let_a_failing_target_go(made: Callable[..., Any]) -> None:

@@ -2,9 +2,12 @@
 
 import json
 
+import gevent
 import pytest
 
+from loadtest.distributed.messages import BATCH
 from loadtest.errors import GeneratorError, UsageError
+from loadtest.metrics import Batch
 from loadtest.plugin import run as run_module
 from loadtest.plugin.run import Run
 from loadtest.store import open_run
@@ -186,8 +189,35 @@ def test_a_plan_of_messages_that_was_played_out_is_whole(holding):
     assert open_run(folder).meta["interrupted"] is False
 
 
-def test_an_unhandled_exception_invalidates_the_run(holding, monkeypatch):
-    """A part of the generator that died makes its numbers worthless."""
+def test_a_part_of_ours_that_dies_invalidates_the_run(holding):
+    """Whatever greenlet of it raises, its numbers are worth nothing."""
+    environment = holding()
+    gevent.spawn(lambda: {}["missing"]).join()
+    environment.runner.quit()
+
+    assert 4 == environment.cable_run.finish()
+
+
+def test_a_worker_tells_of_a_part_that_died(environment):
+    """With its next batch, since only the owner judges."""
+    made = environment()
+    made.create_local_runner()
+    run, sent = Run(made), []
+    run.environment.runner.send_message = lambda kind, data: sent.append((kind, data))
+    run.defects.watch()
+    try:
+        gevent.spawn(lambda: {}["missing"]).join()
+        run._sink(Batch(), [])
+    finally:
+        run.defects.unwatch()
+    ((kind, plain),) = sent
+
+    assert kind == BATCH
+    assert [note.kind for note in Batch.from_plain(plain).notes] == ["generator_error"]
+
+
+def test_an_unhandled_exception_of_locusts_invalidates_the_run(holding, monkeypatch):
+    """Locust remembers those of its own greenlets."""
     environment = holding()
     environment.runner.quit()
     monkeypatch.setattr(run_module.locust.log, "unhandled_greenlet_exception", True)

@@ -223,6 +223,18 @@ def test_books_are_closed_once(team):
     assert [1, 1] == [team.kinds(client_id).count(messages.DRAIN) for client_id in team.received]
 
 
+@pytest.mark.parametrize(("limit_s", "told"), [(None, 1), (3.0, 0)])
+def test_books_that_a_worker_leaves_open_are_told_of(team, keeper, limit_s, told):
+    """What it had open is in no balance; where the target is let go, nobody has the time for that."""
+    team.led.end_hold(limit_s)
+    team.led.drained_by(next(iter(team.received)), "")
+    team.led.close_books()
+    keeper.flush()
+    notes = open_run(keeper.folder).note_frame()
+
+    assert told == len(notes[(notes["kind"] == "generator_error") & notes["text"].str.contains("its books")])
+
+
 def test_why_nobody_is_connected_is_asked_of_the_workers(team):
     """The first sentence that a worker gives is the answer."""
     first, second = team.received

@@ -56,6 +56,22 @@ def test_every_delivery_of_a_run_is_accounted_for(connected, launch):
     assert sum(c.expected for c in closings) == sum(c.delivered for c in closings) > 0
 
 
+def test_a_receiver_that_raises_is_told_of_once(connected, launch, capsys):
+    """The connection is cut by us, so that nothing is lost on it: that this was a defect of ours must be said."""
+
+    def pinged(*_):
+        raise LookupError("a defect")
+
+    connected.collector.pinged = pinged
+    eventually(lambda: connected.poller.handler_errors >= 2)
+    connected.tick()
+    told = [note.text for note in launch.batch.notes if note.kind == "generator_error"]
+
+    assert len(told) == 1
+    assert "LookupError" in told[0]
+    assert capsys.readouterr().err.count("LookupError: a defect") == 1
+
+
 def test_nothing_is_emitted_before_the_hold(connected, launch):
     """In the ramp users connect and beat; the plan begins with the hold."""
     assert 0 == launch.total("delivery.emitted", "message.created")
