@@ -1,9 +1,9 @@
 """A run that was stopped before its plan was over: how far it came, and what that makes of its verdict.
 
-So is one that was killed, or that still goes on: its store has no end. What it measured stands, so a limit that was broken is FAIL. That none was broken says nothing of the rest of the plan:
-such a run is INCONCLUSIVE, never a silent PASS. One that was stopped in its ramp has nothing to judge and is INVALID by
-the check of its hold. Whoever stops a run whose plan has no end has interrupted nothing
-(:mod:`loadtest.plugin.course` tells which is which).
+So is one that was killed, or that still goes on: its store has no end. What it measured stands, so a limit that was
+broken is FAIL. That none was broken says nothing of the rest of the plan: such a run is INCONCLUSIVE, never a silent
+PASS. One that was stopped in its ramp has nothing to judge and is INVALID by the check of its hold. Whoever stops a run
+whose plan has no end has interrupted nothing (:mod:`loadtest.plugin.course` tells which is which).
 """
 
 from __future__ import annotations

@@ -79,8 +79,8 @@ def fanout(series: Series, emissions: Emissions, scope: Scope) -> Section:
 
     ``last_*`` is the slowest required receiver of an emission, ``sent_*`` counts from the actual send,
     ``p99_incl_lost_ms`` takes what was lost as infinite (``last_p99_incl_lost_ms`` an emission that somebody lost): a
-    role that lost all of an event has a row too. ``arrival_*`` ends when the kernel received the message instead of when this tool read it, over those deliveries
-    whose arrival is known.
+    role that lost all of an event has a row too. ``arrival_*`` ends when the kernel received the message instead of
+    when this tool read it, over those deliveries whose arrival is known.
     """
     section: Section = {}
     windows = scope.hold

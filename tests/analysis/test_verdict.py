@@ -388,7 +388,8 @@ def test_a_percentile_decided_in_a_marked_window_is_invalid():
 )
 def test_what_only_a_marked_window_shows_is_not_passed_over(metric: str, name: str, slo: str | None, check_name: str):
     """A check that the unmarked windows give no cause to: nobody can tell whose doing it was."""
-    summary = summarise(typical().count(20, metric, 5, name, "agent").breach(20).build(), parse_slo(slo) if slo else slo)
+    run = typical().count(20, metric, 5, name, "agent").breach(20)
+    summary = summarise(run.build(), parse_slo(slo) if slo else None)
 
     assert ("INVALID", "INVALID") == (summary.verdict.result, check_of(summary.verdict, check_name).result)
     assert (name == "no_files") == summary.sections["generator"]["valid"]
