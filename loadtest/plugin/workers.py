@@ -94,6 +94,7 @@ class RemoteWorkers:
         self._members: list[str] = []
         self._drained: set[str] = set()
         self._told_to_drain = False
+        self._is_hurried = False
         self._shortages: list[str] = []
         self._heard: dict[str, int] = {}  # worker -> when, monotonic
         self._watcher: gevent.Greenlet | None = None
@@ -234,6 +235,7 @@ class RemoteWorkers:
     def end_hold(self, limit_s: float | None = None) -> None:
         """Tell all workers to drain; with a limit, within so many seconds and without connecting anybody."""
         self._told_to_drain = True
+        self._is_hurried = limit_s is not None
         self._tell(messages.DRAIN, {} if limit_s is None else {"limit_s": limit_s})
 
     def drained(self) -> bool:
@@ -242,10 +244,15 @@ class RemoteWorkers:
         return all(client_id in self._drained or client_id in lost for client_id in self._members)
 
     def close_books(self) -> None:
-        """Ask for what is left where that was not done."""
+        """Ask for what is left where that was not done; say whose is missing, of who was given the time for it."""
         if not self._told_to_drain:
             self.end_hold()
             self._await_farewells()
+        elif not self._is_hurried:
+            gone = {*self._drained, *self.lost()}  # who is lost is told of as that
+            for client_id in [one for one in self._members if one not in gone]:
+                text = f"worker {client_id} had not closed its books when the drain was over: what it had open is missing"
+                self._keeper.note("generator_error", text)
 
     def shortage(self) -> str:
         """Why nobody is connected; empty when somebody is."""
