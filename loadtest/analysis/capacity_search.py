@@ -122,7 +122,7 @@ class Finding:
         generator_at: the level at which the generator was the limit; None where it was not.
         confirmed_at: the level that held in the end; None where none was held.
         recovered: whether the target passed right after the overload at the level that had passed before; None where
-            it was not looked at.
+            it was not looked at, or the look could not tell (an unfit generator, too few samples).
     """
 
     ending: Ending
@@ -250,7 +250,7 @@ def _count(trials: Sequence[Trial], outcome: Outcome) -> int:
 
 def _recovered(trials: Sequence[Trial]) -> bool | None:
     for trial in trials:
-        if trial.kind == "hysteresis" and trial.outcome != "invalid":
+        if trial.kind == "hysteresis" and trial.outcome not in ("invalid", "short"):
             return trial.outcome == "pass"
     return None
 

@@ -60,6 +60,7 @@ class Margins:
         lost: of the share of deliveries lost, as a difference.
         errors: of the share of REST calls that failed.
         presence: of the share of presence time shown wrongly.
+        connected: of the share of their time in which users were not connected.
         named: margins of single metrics, by name, before all others.
     """
 
@@ -68,6 +69,7 @@ class Margins:
     lost: float = 0.0005
     errors: float = 0.001
     presence: float = 0.01
+    connected: float = 0.01
     named: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -108,12 +110,17 @@ def metrics_of(runs: Sequence[RunSummary], margins: Margins) -> list[Metric]:
     for event, role in latencies:
         for key in ("p99_incl_lost_ms", "p50_ms"):
             primary = event == "message.created" and key == "p99_incl_lost_ms"
-            place = ("fanout", event, role, key)
-            add(_dotted(place), "ratio", "ms", margins.latency, primary, _number_at(place))
+            where = ("fanout", event, role, key)
+            add(_dotted(where), "ratio", "ms", margins.latency, primary, _number_at(where))
     add("delivery.lost", "share", "share", margins.lost, True, _lost)
     for role in ("agent", "contact"):
         if any(at(run, ("presence", role, "p_a")) is not None for run in runs):
-            add(f"presence.{role}.p_a", "share", "share", margins.presence, True, _presence(role))
+            place = ("presence", role, "p_a")
+            add(_dotted(place), "share", "share", margins.presence, True, _missing_from_one(place))
+    for role in ("agent", "contact"):
+        place = ("users", role, "connected_time_share")
+        if any(at(run, place) is not None for run in runs):
+            add(_dotted(place), "share", "share", margins.connected, True, _missing_from_one(place))
     add("cable.connect_p99_ms", "ratio", "ms", margins.connect, True, _number_at(("cable", "connect_p99_ms")))
     add("rest.errors", "share", "share", margins.errors, True, _rest_errors)
     for call in sorted({call for run in runs for call in run["rest"]}):
@@ -133,10 +140,10 @@ def _rest_errors(run: RunSummary) -> tuple[float, int] | None:
     return (sum(sum((row.get("errors") or {}).values()) for row in run["rest"].values()) / n, n) if n else None
 
 
-def _presence(role: str) -> Callable[[RunSummary], tuple[float, int] | None]:
+def _missing_from_one(path: tuple[str, ...]) -> Callable[[RunSummary], tuple[float, int] | None]:
     def of(run: RunSummary) -> tuple[float, int] | None:
-        p_a = at(run, ("presence", role, "p_a"))
-        return None if p_a is None else (1.0 - float(p_a), 0)
+        share = at(run, path)
+        return None if share is None else (1.0 - float(share), 0)
 
     return of
 

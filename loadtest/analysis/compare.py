@@ -15,7 +15,7 @@ Whoever means to look twice says so before the first look; each look then decide
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -27,6 +27,7 @@ from loadtest.analysis.pairs import (
     Paired,
     benjamini_hochberg,
     holm,
+    judge_events,
     judge_pairs,
     judge_unpaired,
     log_ratios,
@@ -199,6 +200,12 @@ def _absolute(baseline: Sequence[RunSummary], candidate: Sequence[RunSummary]) -
         if sum(leaked.values()):
             events = ", ".join(f"{count:,} of {event}" for event, count in leaked.items() if count)
             yield f"Leaked in {run['run']['id']}: {events}."
+        frames: Counter[str] = Counter()
+        for row in run["contract"].get("leaks") or ():
+            frames[row["kind"]] += row["n"]
+        if frames:
+            kinds = ", ".join(f"{kind} ({count:,})" for kind, count in sorted(frames.items()))
+            yield f"Frames in the wrong hands in {run['run']['id']}: {kinds}."
     if not any(run["run"].get("target_lost") for run in baseline):
         for run in candidate:
             if run["run"].get("target_lost"):
@@ -276,10 +283,11 @@ def _compared(
         if not a and not b:
             return row(None, "INCONCLUSIVE", _NONE)
         return row(None, "INCONCLUSIVE", _FEW if metric.name.startswith("fanout.") else _NEVER)
-    infinite = [sum(1 for x in arm if x is not None and math.isinf(x[0])) for arm in (a, b)]
-    if infinite[1] > infinite[0]:
-        runs = many(infinite[1], "run")
-        return row(None, "FAIL", f"more than 1 % lost in {runs} of the candidate, {infinite[0]} before")
+    before, after = ([x is not None and math.isinf(x[0]) for x in arm] for arm in (a, b))
+    if sum(after) > sum(before):
+        told = judge_events(before, after, metric.margin, paired=paired, alpha=alpha)
+        said = f"more than 1 % lost in {many(sum(after), 'run')} of the candidate, {sum(before)} before"
+        return row(told, told.result, "; ".join(filter(None, (said, told.why))))
     known = (
         [(x, y) for x, y in zip(a, b, strict=True) if x is not None and y is not None and math.isfinite(x[0] + y[0])]
         if paired

@@ -76,10 +76,12 @@ class Emissions:
         What the peer cut, and what cannot be told, leaves an emission out: its last receiver is not known.
 
         Returns:
-            The latencies from the due time, or None where the records tell of no receiver.
+            The latencies from the due time, or None where the records tell of no receiver, and of no emission that
+            all of them lost.
         """
         rows = self._of(event, role)
-        if not rows["last_us"].notna().any():
+        nobody = (rows["lost"] > 0) & (rows["delivered"] + rows["late"] == 0)
+        if not (rows["last_us"].notna() | nobody).any():
             return None
         unknown = rows["cut_by_peer"] + rows["undetermined"] > 0
         lost = rows["lost"] > 0

@@ -1,9 +1,9 @@
 """A run that was stopped before its plan was over: how far it came, and what that makes of its verdict.
 
-What it measured stands, so a limit that was broken is FAIL. That none was broken says nothing of the rest of the plan:
-such a run is INCONCLUSIVE, never a silent PASS. One that was stopped in its ramp has nothing to judge and is INVALID by
-the check of its hold. Whoever stops a run whose plan has no end has interrupted nothing
-(:mod:`loadtest.plugin.course` tells which is which).
+So is one that was killed, or that still goes on: its store has no end. What it measured stands, so a limit that was
+broken is FAIL. That none was broken says nothing of the rest of the plan: such a run is INCONCLUSIVE, never a silent
+PASS. One that was stopped in its ramp has nothing to judge and is INVALID by the check of its hold. Whoever stops a run
+whose plan has no end has interrupted nothing (:mod:`loadtest.plugin.course` tells which is which).
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ _S_PER_H = 3600.0
 
 
 def whole_plan(meta: Mapping[str, Any], line: Timeline) -> Check | None:
-    """The check that the plan was run to its end; None where it was, or has no end.
+    """The check that the plan was run to its end; None where it was, or where the plan has no end.
 
     Args:
         meta: the run's description.
         line: its windows.
     """
-    if not meta.get("interrupted"):
-        return None
     planned_s, ran_s = meta.get("run_time_s"), meta.get("ran_s")
+    endless = planned_s is None and not (meta.get("plan") or {}).get("emissions")
+    if not meta.get("interrupted") and (line.ended or endless):
+        return None
     note = f"{told(meta, line)} Nobody knows how the rest would have gone: let it end by itself."
     if planned_s is None or ran_s is None:
         return Check("whole plan", False, 1, "min", "", "INCONCLUSIVE", note=note)
@@ -36,7 +37,7 @@ def whole_plan(meta: Mapping[str, Any], line: Timeline) -> Check | None:
 
 
 def told(meta: Mapping[str, Any], line: Timeline) -> str:
-    """How far an interrupted run came, in a sentence.
+    """How far a run came that was interrupted, or that has no end, in a sentence.
 
     Args:
         meta: the run's description.
@@ -45,15 +46,16 @@ def told(meta: Mapping[str, Any], line: Timeline) -> str:
     planned_s, ran_s = meta.get("run_time_s"), meta.get("ran_s")
     emissions = (meta.get("plan") or {}).get("emissions")
     of = why = ""
-    if planned_s is not None and ran_s is not None:
-        if line.hold.size and not meta.get("gaps"):  # what was gone on with had several ramps
+    if planned_s is not None:
+        if ran_s is not None and line.hold.size and not meta.get("gaps"):  # what was gone on with had several ramps
             ramp_s = max(float(ran_s) - line.hold_s, 0.0)
             of = f" of {_time(max(float(planned_s) - ramp_s, line.hold_s))}"
         why = f" (--run-time {_time(float(planned_s))})"
     elif emissions:
         them = noun(emissions, "its one message was", f"all {emissions:,} messages of its plan were")
         why = f", before {them} sent"
-    return f"The run was interrupted after {_time(line.hold_s)}{of} of hold{why}."
+    what = "was interrupted" if meta.get("interrupted") else "still goes on or was killed"
+    return f"The run {what} after {_time(line.hold_s)}{of} of hold{why}."
 
 
 def _time(seconds: float) -> str:

@@ -141,7 +141,8 @@ def _too_few_emissions(limit: Limit, path: tuple[str, ...], row: Mapping[str, An
     if path[0] != "fanout" or limit.key.quantile is None:
         return ""
     need = required_emissions(limit.key.quantile)
-    have = row["last_n"] if path[-1].startswith("last_") else row["emissions"]
+    served = path[-1].startswith("last_") and "incl_lost" not in path[-1]
+    have = row["last_n"] if served else row["emissions"]
     if have >= need:
         return ""
     times = f"{max(need / have, 1.1):.1f} times as long" if have else "longer"

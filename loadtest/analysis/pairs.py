@@ -143,6 +143,36 @@ def _decide(
     return Paired(k, mean, (low, high), sd, p_worse, flips, margin, result, more, why)
 
 
+def judge_events(
+    baseline: Sequence[bool], candidate: Sequence[bool], margin: float, *, paired: bool = True, alpha: float = ALPHA
+) -> Paired:
+    """Judge something that a run has or has not, such as an infinite percentile: no number to take the mean of.
+
+    Paired, by the sign test over the pairs in which one run alone has it (McNemar, 1947, in its exact form); of two
+    groups, by Fisher's exact test (1922). There is no PASS here: what is worse and not for certain is INCONCLUSIVE.
+
+    Args:
+        baseline: of each run of the baseline, whether it has it.
+        candidate: the same of the candidate.
+        margin: of the metric, to be told.
+        paired: whether the n-th runs are a pair.
+        alpha: one-sided error.
+
+    Returns:
+        As :func:`judge_pairs`, without an estimate; ``p_worse`` is that of "no more often than before".
+    """
+    if paired:
+        worse = sum(y and not x for x, y in zip(baseline, candidate, strict=True))
+        better = sum(x and not y for x, y in zip(baseline, candidate, strict=True))
+        p = float(stats.binom.sf(worse - 1, worse + better, 0.5))
+    else:
+        table = [[sum(arm), len(arm) - sum(arm)] for arm in (candidate, baseline)]
+        p = float(stats.fisher_exact(table, alternative="greater")[1])
+    result: Result = "FAIL" if p <= alpha else "INCONCLUSIVE"
+    why = "" if result == "FAIL" else f"that may be chance (p {p:.2g})"
+    return Paired(min(len(baseline), len(candidate)), None, None, None, p, None, margin, result, why=why)
+
+
 def sign_flip_p(differences: ArrayLike, *, seed: int = 0) -> float:
     """The one-sided sign-flip p-value of "the arms do not differ": how many swaps give a mean at least as large.
 

@@ -42,6 +42,9 @@ LEDGER = (
 )
 """The columns of the delivery balance."""
 
+PRESENCE_EVENT = "presence.update"
+"""What answers a beat: it has no due time, and no fan-out."""
+
 _WHOLE_RUN = frozenset({"leaked"})
 _DIGITS = 3
 _US_PER_S = 1_000_000
@@ -75,13 +78,13 @@ def fanout(series: Series, emissions: Emissions, scope: Scope) -> Section:
     """Latency from the due moment to the receiver's socket, late deliveries included, per event and role.
 
     ``last_*`` is the slowest required receiver of an emission, ``sent_*`` counts from the actual send,
-    ``p99_incl_lost_ms`` takes what was lost as infinite (``last_p99_incl_lost_ms`` an emission that somebody lost),
-    ``arrival_*`` ends when the kernel received the message instead of when this tool read it, over those deliveries
-    whose arrival is known.
+    ``p99_incl_lost_ms`` takes what was lost as infinite (``last_p99_incl_lost_ms`` an emission that somebody lost): a
+    role that lost all of an event has a row too. ``arrival_*`` ends when the kernel received the message instead of
+    when this tool read it, over those deliveries whose arrival is known.
     """
     section: Section = {}
     windows = scope.hold
-    for event, role in series.hist_keys("fanout"):
+    for event, role in sorted({*series.hist_keys("fanout"), *_all_lost(series)}):
         lost = series.per_window("delivery.lost", windows, name=event, role=role)
         pool = series.pool("fanout", windows, name=event, role=role, lost=lost)
         last = emissions.last(event, role, windows) or series.pool("fanout_last", windows, name=event, role=role)
@@ -99,6 +102,19 @@ def fanout(series: Series, emissions: Emissions, scope: Scope) -> Section:
         row |= percentile_keys("arrival_", (("p50", 0.5), ("p99", 0.99)), arrival)
         section.setdefault(event, {})[role] = row
     return section
+
+
+def _all_lost(series: Series) -> list[tuple[str, str]]:
+    """The (event, role) pairs of which something was lost and nothing ever came: no latency tells of them."""
+    lost = [(name, role) for metric, name, role in series.count_keys("delivery.lost") if metric == "delivery.lost"]
+    return [
+        (name, role)
+        for name, role in lost
+        if role
+        and name != PRESENCE_EVENT
+        and series.total("delivery.lost", None, name=name, role=role)
+        and not any(series.total(f"delivery.{came}", None, name=name, role=role) for came in ("delivered", "late"))
+    ]
 
 
 def delivery(series: Series, scope: Scope) -> Section:

@@ -247,7 +247,22 @@ class _Judging:
             )
         if allowed is None:
             return Ruling("INCONCLUSIVE", growth.needs_hours, growth.note)
-        return rule(growth, allowed)
+        ruling = rule(growth, allowed)
+        if ruling.result == "PASS" and self._restarted(level):
+            note = "It was restarted meanwhile, which gives back what had grown: judge a run without a restart."
+            return Ruling("INCONCLUSIVE", note=note)
+        return ruling
+
+    def _restarted(self, level: Level) -> bool:
+        """Whether what a level belongs to began anew while its growth was measured."""
+        begin, end = self.line.hold_start_s, self.line.hold_end_s
+        if level.path[0] != "target" or begin is None or end is None:
+            return False
+        source = level.path[1] if len(level.path) == 3 else None
+        return any(
+            begin + self.warm_up_s < at_s <= end and told.get("source", source) == source
+            for at_s, _, told in notes_of(self.levels.data, "restart")
+        )
 
     def _absent(self, allowance: Allowance) -> str:
         known = sorted({".".join(path) for path in self.levels.names()})

@@ -63,10 +63,14 @@ class Levels:
         data: the run; its windows may be joined already, and need no closings.
         line: its windows.
         joined: how many windows each row of ``data`` joins.
+
+    Attributes:
+        data: the run.
+        connections: when how many were connected, moments and numbers.
     """
 
     def __init__(self, data: RunData, line: Timeline, joined: int = 1) -> None:
-        self._data = data
+        self.data = data
         self._line = line
         self._row_s = data.window_s * joined
         self._untrusted = _untrusted(line, joined, data)
@@ -152,7 +156,7 @@ class Levels:
     def _percentile(
         self, path: tuple[str, ...], metric: str, name: str | None, role: str | None, quantile: float
     ) -> Level | None:
-        frame = self._data.hists
+        frame = self.data.hists
         rows = frame[
             (frame["metric"] == metric)
             & ((frame["name"] == name) | (name is None))

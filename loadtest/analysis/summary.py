@@ -57,7 +57,8 @@ def summarise(data: RunData, slo: Slo | None = None) -> Summary:
     verdict = judged.decide(trusted_checks, complete, warnings)
     if data.meta.get("interrupted") and verdict.result != "INCONCLUSIVE":  # else it is the reason
         verdict = replace(verdict, warnings=(told(data.meta, line), *verdict.warnings))
-    deciding = [f"{check.name}: {check.note}" for check in verdict.checks if _decided_in_marked(check, trusted_checks)]
+    before = [*trusted_checks, *complete]
+    deciding = [f"{check.name}: {check.note}" for check in verdict.checks if _decided_in_marked(check, before)]
     if deciding:
         fitness["valid"], fitness["reasons"] = False, [*reasons, *deciding]
     drills = {"storms": found} if found else {}
@@ -90,7 +91,7 @@ def _checks(
 
 
 def _decided_in_marked(check: Check, before: list[Check]) -> bool:
-    return check.result == "INVALID" and any(one.name == check.name and one.result != "INVALID" for one in before)
+    return check.result == "INVALID" and not any(one.name == check.name and one.result == "INVALID" for one in before)
 
 
 def _run(data: RunData, line: Timeline) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def _run(data: RunData, line: Timeline) -> dict[str, Any]:
 
 def _warnings(data: RunData, line: Timeline, sections: dict[str, Any], slo: Slo | None) -> list[str]:
     balance = sections["delivery"]
-    emitted = sum(row["emitted"] or 0 for event, row in balance.items() if event != judged.PRESENCE_EVENT)
+    emitted = sum(row["emitted"] or 0 for event, row in balance.items() if event != measured.PRESENCE_EVENT)
     found = generating.warnings(line, sections["generator"], sections["fanout"], emitted)
     if not line.ended and not data.meta.get("interrupted"):
         found.append(
@@ -195,7 +196,7 @@ def _few_emissions(fanout: dict[str, Any]) -> list[str]:
         f"{event} to {role}s": row["emissions"]
         for event, roles in fanout.items()
         for role, row in roles.items()
-        if event != judged.PRESENCE_EVENT and row["n"] and row["emissions"] < MIN_EMISSIONS_P99
+        if event != measured.PRESENCE_EVENT and row["n"] and row["emissions"] < MIN_EMISSIONS_P99
     }
     if not few:
         return []

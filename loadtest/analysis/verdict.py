@@ -4,8 +4,8 @@ Default checks (design, "Verdicts"): the run held; the generator was valid; 99 %
 and connected 99 % of the time; something was delivered; at most 1 % of the expected deliveries undetermined (else
 INCONCLUSIVE); nothing lost, no socket deaf, nothing leaked, no contract violation; at most 0.1 % REST errors; presence
 within 5 points of its ceiling. No limit on latency; reordering never fails. With an SLO the checks are: the run held,
-the generator was valid, somebody was confirmed, something was delivered, nothing leaked, and the SLO's limits in place
-of the others.
+the generator was valid, somebody was confirmed, something was delivered, nothing leaked, hardly anything is
+undetermined, and the SLO's limits in place of the others.
 
 Leaks are found twice: by the ledger, whose marks came back on sockets outside an emission's audience, and by content,
 where the checker found a frame, anybody's, that its receiver must not see
@@ -13,7 +13,8 @@ where the checker found a frame, anybody's, that its receiver must not see
 
 Marked windows. Checks are judged on the unmarked windows, then again on all windows of the hold. A check that comes out
 worse with the marked windows in has its deciding values in them: they may be the generator's doing or the target's, and
-nobody can tell, so the run is INVALID. A check that fails on the unmarked windows alone fails on trusted values.
+nobody can tell, so the run is INVALID; so is a check that only the marked windows give cause to. A check that fails on
+the unmarked windows alone fails on trusted values.
 
 Combination: INVALID before FAIL before INCONCLUSIVE before PASS, with exceptions that are ``final``. A leak is FAIL
 whatever else is wrong: a frame in the wrong hands is a fact that no slow generator can invent. A target that was lost
@@ -31,6 +32,7 @@ from loadtest.analysis.conformity import LEAKING
 from loadtest.analysis.generator import MAX_MARKED_SHARE
 from loadtest.analysis.limits import own_limits
 from loadtest.analysis.model import Check, Result, Verdict
+from loadtest.analysis.sections import PRESENCE_EVENT
 from loadtest.nouns import many
 
 MIN_CONFIRMED_PERCENT = 99.0
@@ -39,10 +41,9 @@ MAX_UNDETERMINED_PERCENT = 1.0
 MAX_REST_ERROR_PERCENT = 0.1
 MAX_PRESENCE_LOSS_POINTS = 5.0
 
-PRESENCE_EVENT = "presence.update"
-
 _MOST_NAMED = 6
 
+_DOUBTFUL = "the deciding values lie where the generator was not fit to measure. Give it room and run again."
 _WORSE: dict[Result, int] = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2, "INVALID": 3}
 
 
@@ -54,7 +55,7 @@ def essential_checks(sections: Mapping[str, Any], meta: Mapping[str, Any]) -> li
         meta: the run's description.
     """
     checks = [_hold(sections), _generator(sections), _anybody(sections), _deliveries(sections, meta)]
-    checks += [_leaks(sections), _leaks_by_content(sections)]
+    checks += [_leaks(sections), _leaks_by_content(sections), *_undetermined(sections)]
     checks += own_limits(sections)
     if meta.get("aborted"):
         checks.append(
@@ -95,7 +96,6 @@ def default_checks(sections: Mapping[str, Any], connected_share: float | None) -
     return [
         _users_confirmed(sections),
         _connected_time(connected_share),
-        _undetermined(sections),
         _lost(sections),
         *_deaf(sections),
         _violations(sections),
@@ -115,15 +115,18 @@ def decide(trusted: Sequence[Check], complete: Sequence[Check], warnings: Sequen
     others = {check.name: check for check in complete}
     checks = []
     for check in trusted:
-        other = others.get(check.name)
+        other = others.pop(check.name, None)
         if other is None or _WORSE[other.result] <= _WORSE[check.result]:
             checks.append(check)
             continue
-        note = (
-            f"{check.result} over the unmarked windows, {other.result} with the marked ones ({_shown(other)}): the "
-            f"deciding values lie where the generator was not fit to measure. Give it room and run again."
-        )
-        checks.append(replace(check, result="INVALID", note=note))
+        note = f"{check.result} over the unmarked windows, {other.result} with the marked ones ({_shown(other)})"
+        checks.append(replace(check, result="INVALID", note=f"{note}: {_DOUBTFUL}"))
+    for other in others.values():  # what the marked windows alone gave cause to look at
+        if other.result == "INVALID":
+            checks.append(other)
+        elif other.result != "PASS":
+            note = f"{other.result} with the marked windows, nothing of the kind over the unmarked ones"
+            checks.append(replace(other, result="INVALID", note=f"{note}: {_DOUBTFUL}"))
     result = _combined(checks)
     reasons = tuple(_reason(check) for check in checks if check.result == result) if result != "PASS" else ()
     return Verdict(result, tuple(checks), reasons, tuple(dict.fromkeys(warnings)))
@@ -263,16 +266,16 @@ def _connected_time(share: float | None) -> Check:
     return Check(name, 100 * share, MIN_CONNECTED_PERCENT, "min", "%", result)
 
 
-def _undetermined(sections: Mapping[str, Any]) -> Check:
+def _undetermined(sections: Mapping[str, Any]) -> list[Check]:
+    """At most one check; a run in which no delivery was expected has none."""
     expected = sum(row["expected"] or 0 for row in sections["delivery"].values())
     if not expected:
-        return _unmeasured("undetermined", MAX_UNDETERMINED_PERCENT, "max", "%", "No delivery was expected.")
+        return []
     percent = 100.0 * sum(row["undetermined"] or 0 for row in sections["delivery"].values()) / expected
     passed = percent <= MAX_UNDETERMINED_PERCENT
     note = "" if passed else "Too many deliveries could not be told apart: see the report's delivery table for which."
-    return Check(
-        "undetermined", percent, MAX_UNDETERMINED_PERCENT, "max", "%", "PASS" if passed else "INCONCLUSIVE", note=note
-    )
+    result: Result = "PASS" if passed else "INCONCLUSIVE"
+    return [Check("undetermined", percent, MAX_UNDETERMINED_PERCENT, "max", "%", result, note=note)]
 
 
 def _lost(sections: Mapping[str, Any]) -> Check:

@@ -149,9 +149,14 @@ def timeline(data: RunData) -> Timeline:
         duration_s=max(duration_s, 0.0),
         hold_start_s=hold_start,
         hold_end_s=hold_end,
-        ended="end" in moments or bool(data.meta.get("ended_at")),
+        ended=("end" in moments or bool(data.meta.get("ended_at"))) and not _is_away(data),
         breaches=tuple(_breaches(data)),
     )
+
+
+def _is_away(data: RunData) -> bool:
+    """Whether a run that was gone on with has not held again: the end that it has is that of the part before."""
+    return any(last is None for _, last in data.meta.get("gaps") or ())
 
 
 def _span(windows: Windows, data: RunData | None = None) -> Windows:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 
 from loadtest import __version__
@@ -105,4 +106,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output is gone, as with `| head`
         sys.stderr.close()
         return 0
+    except Exception:  # Python's own exit code would be 1, and 1 says that a target failed
+        traceback.print_exc()
+        print("loadtest: this is a defect of this tool: report it with the lines above", file=sys.stderr)
+        return EXIT_INVALID
     return code

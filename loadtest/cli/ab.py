@@ -88,6 +88,9 @@ def run(options: argparse.Namespace) -> int:
     from loadtest.report.gate import write
 
     gate = gate_of(options)
+    for arm in ("baseline", "candidate"):
+        if not getattr(options, arm).strip():  # a variable that is not set, say: it would be our own embedded server
+            raise UsageError("it is empty", where=f"--{arm}", remedy="Give a URL, a profile, or a command")
     experiment = experiment_of(
         options,
         server_of(options, options.baseline, options.baseline_url, options.baseline_identities),

@@ -31,7 +31,7 @@ def add_parser(verbs: Any) -> None:
         help="inject known faults and show what is found",
         description="Run the fault matrix on the embedded server: each row injects faults of known size, and what the "
         "toolkit finds is held against what the server did. Exits with 0 when all agree, 1 when one does not, 3 when a "
-        "row's generator was not fit to measure, 4 when a row could not be run.",
+        "row could not tell (its generator was not fit to measure, or no fault struck), 4 when a row could not be run.",
     )
     parser.add_argument(
         "--rows", metavar="NAME,...", default="", help="only these rows (default: all; --list names them)"

@@ -25,7 +25,8 @@ def add_gate_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="how much worse is still good enough, of a metric as the table names it, or of latency (5%%), connect "
-        "(10%%), lost (0.05%%), errors (0.1%%), presence (1%%); of shares it is a difference. May be repeated",
+        "(10%%), lost (0.05%%), errors (0.1%%), presence (1%%), connected (1%%); of shares "
+        "it is a difference. May be repeated",
     )
     parser.add_argument(
         "--noise", metavar="FILE", type=Path, help="margins that `calibrate --aa` found for this machine"

@@ -8,8 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from loadtest.cli.run_options import bounded
 from loadtest.errors import UsageError
 from loadtest.nouns import many
+
+_MOST = 1e9
 
 
 def add_parser(verbs: Any) -> None:
@@ -62,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
                 where=f"--{missing[0]}",
                 remedy="Give --agents, --contacts and --rate",
             )
-        found = size(Asked(options.agents, options.contacts, options.rate), answers)
+        asked = [bounded(getattr(options, name), 0.0, _MOST, f"--{name}") for name in ("agents", "contacts", "rate")]
+        found = size(Asked(*asked), answers)
         content, text, told = found.as_dict(), sizing_text(found), found.share is not None
         make = functools.partial(sizing_page.of_sizing, found, answers, names)
     print(json.dumps(plain(content), indent=2) if options.json else text)

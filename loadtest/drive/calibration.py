@@ -40,7 +40,7 @@ class RowResult:
     Attributes:
         row: what was run.
         faults: what was injected, as the server was told.
-        outcome: ok, WRONG, INCONCLUSIVE when the generator was not fit to measure, BROKEN when there was no run.
+        outcome: ok, WRONG, INCONCLUSIVE when it could not tell, BROKEN when there was no run.
         comparisons: injected beside recovered.
         reasons: why it is inconclusive or broken.
         duration_s: how long the row took.

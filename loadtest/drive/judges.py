@@ -55,6 +55,11 @@ def counts(evidence: Evidence) -> list[Comparison]:
     ]
 
 
+def faults(evidence: Evidence) -> list[Comparison]:
+    """The whole balance of a row that has faults."""
+    return [*struck(evidence, *(kind for kinds in LEDGER.values() for kind in kinds), "reorder"), *counts(evidence)]
+
+
 def floor(evidence: Evidence) -> list[Comparison]:
     """Nothing is reported where nothing was done, and the instrument's own latency."""
     percentiles = [
@@ -117,6 +122,7 @@ def pings(evidence: Evidence) -> list[Comparison]:
     recovered_s = None if longest_us is None else longest_us / _US_PER_S
     tolerance_s = _GAP_TOLERANCE * injected_s
     return [
+        *struck(evidence, "ping-loss"),
         calibration.within("lost pings", lost, missing, 0, "pings"),
         calibration.within("longest gap", round(injected_s, 4), recovered_s, tolerance_s, "s"),
     ]
@@ -144,12 +150,13 @@ def deaf(evidence: Evidence) -> list[Comparison]:
 def unconfirmed(evidence: Evidence) -> list[Comparison]:
     """Subscriptions that were met with silence."""
     return [
+        *struck(evidence, "unconfirmed"),
         calibration.counted(
             "unconfirmed",
             _by_role(evidence, "unconfirmed"),
             _of_roles(evidence, "cable.unconfirmed"),
             "subscriptions",
-        )
+        ),
     ]
 
 
@@ -164,7 +171,7 @@ def disconnects(evidence: Evidence) -> list[Comparison]:
         _of_roles(evidence, "cable.disconnects", "server_restart"),
         "sockets",
     )
-    return [without, told, *balance(evidence)]
+    return [*struck(evidence, "cut"), *struck(evidence, "disconnect"), without, told, *balance(evidence)]
 
 
 # -- curves ------------------------------------------------------------------------------------------------------------
@@ -188,6 +195,14 @@ def rest_stall_curve(evidence: Evidence) -> Curve:
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
+
+
+def struck(evidence: Evidence, *kinds: str) -> list[Comparison]:
+    """What is said of a row whose faults struck nobody: that none was found shows nothing."""
+    if evidence.lines(*kinds):
+        return []
+    note = "no fault struck, so there was nothing to find: raise --rate or --duration"
+    return [Comparison("faults", None, None, 0, "faults", None, note, decided=False)]
 
 
 def _waits_us(evidence: Evidence) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from loadtest.analysis import calibration
 from loadtest.analysis.calibration import Comparison
 from loadtest.analysis.presence_replay import US_PER_S, Replayed, Server, replay
 from loadtest.collect.presence_log import Line, read_log
+from loadtest.drive import judges
 from loadtest.drive.evidence import Evidence
 from loadtest.refserver.faults import parse_faults
 
@@ -49,7 +50,8 @@ def leaks(evidence: Evidence) -> list[Comparison]:
     hold, drain = (next(line.t for line in log if line.kind == kind) for kind in ("hold", "drain"))
     injected = sum(hold <= line.t * US_PER_S < drain for line in evidence.lines("presence-leak"))
     recovered = evidence.summary["presence"]["contact"]["forbidden"]
-    return [calibration.within("told of contacts", injected, recovered, 0, "frames"), *accuracy(evidence)]
+    struck = judges.struck(evidence, "presence-leak")
+    return [*struck, calibration.within("told of contacts", injected, recovered, 0, "frames"), *accuracy(evidence)]
 
 
 def _pair(found: Replayed, row: dict[str, object], target: str, observer: str) -> list[Comparison]:

@@ -22,7 +22,7 @@ SAID = {
 SENTENCES = {
     "ok": "every fault was recovered as it was injected",
     "WRONG": "a fault was not recovered as it was injected: figures of this toolkit cannot be trusted here",
-    "INCONCLUSIVE": "a row's generator was not fit to measure; what could be judged agrees",
+    "INCONCLUSIVE": "a row could not tell, or its generator was not fit to measure; what could be judged agrees",
     "BROKEN": "a row could not be run to its end",
 }
 _INDENT = " " * 4

@@ -75,7 +75,7 @@ def finding(content: Values) -> list[str]:
     if content["confirmed_at"] is not None:
         told.append(f"{level(content, content['confirmed_at'])} were held to the end, and kept the limits.")
     elif ending == "unconfirmed":
-        told.append("90 % of it did not hold for long: the target wears out below what it carries for a short time.")
+        told.append(_unconfirmed(content))
     if content["recovered"] is False:
         told.append(_hysteresis(content))
     elif content["recovered"]:
@@ -83,6 +83,16 @@ def finding(content: Values) -> list[str]:
     if not content["watched"]:
         told.append("The target's CPU and memory were not watched.")
     return told
+
+
+def _unconfirmed(content: Values) -> str:
+    """Why 90 % of the answer were not held to the end."""
+    outcomes = {step["outcome"] for step in content["steps"] if step["span"]["kind"] == "confirm"}
+    if "fail" in outcomes:
+        return "90 % of it did not hold for long: the target wears out below what it carries for a short time."
+    if outcomes == {"invalid"}:
+        return "Whether 90 % of it hold for long is not known: the load generator was not fit in that step."
+    return "Whether 90 % of it hold for long is not known: that step could not tell."
 
 
 def _hysteresis(content: Values) -> str:

@@ -50,7 +50,7 @@ def who_was_there(frames: Frames, line: Timeline) -> ink.Picture | None:
         for (at, value), until in zip(steps, ends, strict=True):
             start, stop = max(at, begin_s), min(until, end_s)
             if stop > start:
-                kind = kind_of(int(value))
+                kind = kind_of(0 if math.isnan(value) else int(value))
                 spans.setdefault(kind, []).append((start, stop - start))
                 seconds[kind] += stop - start
         for kind, found in spans.items():

@@ -14,7 +14,7 @@ from loadtest.report import comparison, junit
 from loadtest.report.compared import WARM_UP_S, load
 
 JSON_NAME = "compare.json"
-GROUPS = ("latency", "connect", "lost", "errors", "presence")
+GROUPS = ("latency", "connect", "lost", "errors", "presence", "connected")
 """Margins of whole groups of metrics, by name."""
 
 

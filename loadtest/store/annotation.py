@@ -32,7 +32,7 @@ def moment_us(run_folder: Path | str, text: str) -> int:
         if unit in _UNITS:
             return round((open_run(run_folder).started_s + float(number) * _UNITS[unit]) * _US_PER_S)
         stamp = datetime.fromisoformat(text.strip())
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UsageError(
             f"{text!r} is no time", where="--at", remedy="Write 2026-11-28T15:04:05+01:00, or '90 min' into the run"
         ) from None

@@ -108,7 +108,7 @@ def connect(file: Path) -> Iterator[sqlite3.Connection]:
         try:
             connection = _open(file, "mode=ro")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & _CODE_MASK not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            if _code(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
                 raise
             with _in_read_only_folder(file) as connection:
                 yield connection
@@ -116,7 +116,7 @@ def connect(file: Path) -> Iterator[sqlite3.Connection]:
         with closing(connection):
             yield connection
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & _CODE_MASK in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        if _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise UsageError(
                 "the run's file is locked by another program", where=str(file), remedy="Close it there, and try again."
             ) from error
@@ -155,6 +155,11 @@ def _open(file: Path, how: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _code(error: sqlite3.Error) -> int:
+    """The primary error code; 0 of what Python itself says, such as of text that is no UTF-8."""
+    return getattr(error, "sqlite_errorcode", 0) & _CODE_MASK
 
 
 def _neighbour(file: Path, suffix: str) -> Path:

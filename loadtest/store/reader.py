@@ -31,6 +31,9 @@ from loadtest.store.phases import Phases
 _US_PER_S: Final = 1_000_000
 _NS_PER_S: Final = 1_000_000_000
 _NS_PER_US: Final = 1_000
+_TABLES: Final = ("target", "population", "plan", "versions")
+"""What of ``meta`` is a table, where it is there."""
+
 _CLOSING_KEY: Final = ["mark", "due_us", "event", "role", "worker"]
 _CLOSING_SUMS: Final = CLOSING_FIELDS[CLOSING_FIELDS.index("emitted") : CLOSING_FIELDS.index("undetermined") + 1]
 _CLOSING_DTYPES: Final = {
@@ -83,7 +86,11 @@ class Run:
     def meta(self) -> dict[str, Any]:
         """What the run is: JSON values by name."""
         with self._reading() as connection, self._decoding():
-            return {key: json.loads(value) for key, value in connection.execute("SELECT key, value FROM meta")}
+            found = resuming.read_meta(connection)
+            for key in _TABLES:
+                if not isinstance(found.get(key) or {}, dict):
+                    raise TypeError(f"its {key} is {found[key]!r}")
+            return found
 
     @property
     def started_s(self) -> float:
@@ -94,7 +101,8 @@ class Run:
                 return float(first_us / _US_PER_S)
             started_at = self.meta.get("started_at")
             if isinstance(started_at, str):
-                return datetime.fromisoformat(started_at).timestamp()
+                with self._decoding():
+                    return datetime.fromisoformat(started_at).timestamp()
             return (self.phases().first or 0) * self.window_s
 
     @property
@@ -104,10 +112,10 @@ class Run:
 
     def phases(self) -> Phases:
         """Where the hold begins and ends."""
-        with self._reading() as connection:
+        with self._reading() as connection, self._decoding():
             starts: dict[str, int] = {}
             for at_us, data in connection.execute("SELECT at_us, data FROM note WHERE kind = 'phase' ORDER BY at_us"):
-                phase = json.loads(data).get("phase")
+                phase = str(_data(data).get("phase"))
                 if phase == "hold":  # what ended before it was a part of the run, not the run
                     starts = {name: at for name, at in starts.items() if name not in ("drain", "end")}
                 starts.setdefault(phase, self._window_of(at_us))
@@ -198,7 +206,8 @@ class Run:
                 for name, text in (("metric", series.metric), ("name", series.name), ("role", series.role)):
                     columns[name] += [text] * more
         self._place(columns, phases, started_s)
-        return _frame(columns, {**_KEYED, "value": "float64"})
+        with self._decoding():
+            return _frame(columns, {**_KEYED, "value": "float64"})
 
     def gauge_frame(self) -> pd.DataFrame:
         """Levels by time: columns at_s (since the run's start), name, worker, value."""
@@ -206,7 +215,8 @@ class Run:
             rows = connection.execute("SELECT at_us, name, worker, value FROM gauge ORDER BY at_us, id").fetchall()
             columns = _columns(rows, ("at_s", "name", "worker", "value"))
             columns["at_s"] = self._since_start(columns["at_s"])
-        return _frame(columns, {"at_s": "float64", "name": "object", "worker": "object", "value": "float64"})
+        with self._decoding():
+            return _frame(columns, {"at_s": "float64", "name": "object", "worker": "object", "value": "float64"})
 
     def note_frame(self) -> pd.DataFrame:
         """Moments by time: columns at_s (since the run's start), kind, text, data (dict)."""
@@ -214,8 +224,9 @@ class Run:
             rows = connection.execute("SELECT at_us, kind, text, data FROM note ORDER BY at_us, id").fetchall()
             columns = _columns(rows, ("at_s", "kind", "text", "data"))
             columns["at_s"] = self._since_start(columns["at_s"])
-        columns["data"] = [json.loads(data) for data in columns["data"]]
-        return _frame(columns, {"at_s": "float64", "kind": "object", "text": "object", "data": "object"})
+        with self._decoding():
+            columns["data"] = [_data(data) for data in columns["data"]]
+            return _frame(columns, {"at_s": "float64", "kind": "object", "text": "object", "data": "object"})
 
     def closing_frame(self, *, first: int | None = None, last: int | None = None) -> pd.DataFrame:
         """Emissions by due time, one row for each mark, due time, event, role and worker, corrections added up.
@@ -244,7 +255,8 @@ class Run:
         if share < 1.0:  # a writer thins out in slices
             mark, due = (CLOSING_FIELDS.index(name) for name in ("mark", "due_us"))
             rows = [row for row in rows if thinning.lot(row[mark], row[due]) < share]
-        frame = _frame(_columns(rows, CLOSING_FIELDS), _CLOSING_DTYPES)
+        with self._decoding():
+            frame = _frame(_columns(rows, CLOSING_FIELDS), _CLOSING_DTYPES)
         if frame.duplicated(_CLOSING_KEY).any():
             how: dict[str, str] = dict.fromkeys(CLOSING_FIELDS, "first")
             how |= dict.fromkeys(_CLOSING_SUMS, "sum")
@@ -339,7 +351,7 @@ class Run:
     def _decoding(self) -> Iterator[None]:
         try:
             yield
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise opening.damaged_content(self.path, error) from error
 
     def _series(
@@ -401,6 +413,19 @@ def open_run(path: Path | str) -> Run:
         UsageError: there is no such run, it is not a run, it is cut off, or a newer release wrote it.
     """
     return Run(opening.locate(path))
+
+
+def _data(text: str) -> dict[str, Any]:
+    """A note's data.
+
+    Raises:
+        ValueError: it is no JSON.
+        TypeError: it is no object.
+    """
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise TypeError(f"a note's data is {found!r}")
+    return found
 
 
 def _positive(coarsen: int) -> int:

@@ -95,7 +95,7 @@ class Watching:
             self._keeper.gauge(f"target.{what}", value, source.name)
         for kind, text in look.events:
             warn(text)
-            self._keeper.note(kind, text)
+            self._keeper.note(kind, text, {"source": source.name})
 
     def _digest(self, source: Source, raw: Any) -> Look:
         """Digest in the thread; what it raises travels as a value, since gevent prints what a thread raises."""

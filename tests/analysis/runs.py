@@ -40,6 +40,7 @@ def summary(
         },
         "rest": {"contact.send_message": {"n": 3000, "errors": {"500": errors} if errors else {}, "p99_ms": 9.0}},
         "presence": {"agent": {"p_a": p_a}, "contact": {"p_a": p_a}},
+        "users": {role: {"connected_time_share": 1.0} for role in ("agent", "contact")},
         "cable": {"connect_p99_ms": connect},
         "contract": {"violations": violations or {}},
         "verdict": {"result": verdict},

@@ -97,6 +97,18 @@ def test_the_target_is_looked_at_right_after_the_overload():
     assert against(15.0, RATE)[0].recovered is True
 
 
+@pytest.mark.parametrize(
+    ("outcome", "recovered"), [("pass", True), ("unsettled", False), ("short", None), ("invalid", None)]
+)
+def test_a_look_that_could_not_tell_says_nothing_of_the_target(outcome, recovered):
+    """Too few samples, or an unfit generator, are no hysteresis."""
+    trials = [Trial("up", 10.0, "pass"), Trial("up", 10.3, "fail"), Trial("hysteresis", 10.0, outcome)]
+    found = decide(SearchPlan("emit-rate", start=10.0, bound=500.0, confirm=False), trials)
+
+    assert isinstance(found, Finding)
+    assert found.recovered is recovered
+
+
 def test_after_a_break_there_is_no_overload_to_come_back_from():
     """A search that is gone on with later bisects at once."""
     trials = [Trial("up", 10.0, "pass"), Trial("up", 20.0, "fail")]

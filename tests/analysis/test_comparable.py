@@ -11,7 +11,7 @@ from tests.analysis.runs import summary
 
 
 def test_every_primary_of_a_run_is_found():
-    """Fan-out of messages by role, losses, presence by role, connects and errors decide; the rest is shown."""
+    """Fan-out, presence and connected time by role, losses, connects and errors decide; the rest is shown."""
     metrics = metrics_of([summary()], Margins())
 
     assert [m.name for m in metrics if m.primary] == [
@@ -20,6 +20,8 @@ def test_every_primary_of_a_run_is_found():
         "delivery.lost",
         "presence.agent.p_a",
         "presence.contact.p_a",
+        "users.agent.connected_time_share",
+        "users.contact.connected_time_share",
         "cable.connect_p99_ms",
         "rest.errors",
     ]
@@ -36,6 +38,18 @@ def test_values_are_read_as_less_is_better():
     assert (3 / 20_000, 20_000) == found["delivery.lost"]
     assert (float("inf"), 0) == found['fanout."message.created".agent.p99_incl_lost_ms']
     assert pytest.approx(0.02) == (found["presence.agent.p_a"] or (0,))[0]
+
+
+def test_time_without_a_connection_decides_where_it_was_measured():
+    """Who was never there lost nothing; it is a share by role, and less of it is better."""
+    run = summary()
+    run["users"] = {"agent": {"connected_time_share": 0.96}, "contact": {"connected_time_share": None}}
+    (metric,) = [m for m in metrics_of([run], Margins(connected=0.02)) if m.name.startswith("users.")]
+
+    assert ("users.agent.connected_time_share", "share", 0.02, True) == (
+        metric.name, metric.kind, metric.margin, metric.primary,
+    )  # fmt: skip
+    assert (pytest.approx(0.04), 0) == metric.of(run)
 
 
 def test_a_named_margin_goes_before_its_kind():

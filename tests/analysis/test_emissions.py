@@ -63,11 +63,23 @@ def test_an_emission_that_somebody_lost_has_no_last_receiver() -> None:
 
 
 def test_without_receivers_there_is_no_last_one() -> None:
-    """Records of a run that nobody heard tell of no latency."""
-    run = RunBuilder(hold=20).users().closing(6, "m1", EVENT, "agent", expected=1, lost=1)
+    """Records that tell of nobody who heard, or should have, tell of no latency."""
+    run = RunBuilder(hold=20).users().closing(6, "m1", EVENT, "agent", expected=1, undetermined=1)
     emissions, _, hold = _read(run)
 
     assert emissions.last(EVENT, "agent", hold) is None
+
+
+def test_what_all_lost_is_infinitely_slow() -> None:
+    """Nobody ever heard any of it: no latency, and a percentile with its losses in."""
+    run = RunBuilder(hold=300).users()
+    for number, window in enumerate(run.held):
+        run.closing(window, f"m{number}", EVENT, "agent", expected=2, lost=2)
+    emissions, _, hold = _read(run)
+    last = emissions.last(EVENT, "agent", hold)
+    assert last is not None
+
+    assert (0, None, math.inf) == (last.n, last.percentile(0.99).value, last.percentile_incl_lost(0.99).value)
 
 
 def test_a_run_without_records_counts_what_was_emitted() -> None:

@@ -45,6 +45,27 @@ def test_no_interruption_no_check() -> None:
     assert whole_plan(data.meta, timeline(data)) is None
 
 
+ALIVE = {"drain": None, "interrupted": None, "ended_at": None, "ran_s": None}
+
+
+def test_a_run_without_an_end_is_not_whole() -> None:
+    """It was killed, or goes on: its plan has an end that the store does not know."""
+    data = typical(**ALIVE, run_time_s=300.0).build()
+    check = whole_plan(data.meta, timeline(data))
+
+    assert check is not None
+    assert (check.name, check.value, check.result) == ("whole plan", False, "INCONCLUSIVE")
+    assert check.note.startswith("The run still goes on or was killed after 60 s of hold (--run-time 5 min).")
+
+
+def test_a_plan_without_an_end_is_as_whole_as_it_ever_is() -> None:
+    """Whoever watches such a run stops it as he likes; that its last moments are missing is a warning."""
+    verdict = summarise(typical(**ALIVE, run_time_s=None).build()).verdict
+
+    assert verdict.result == "PASS"
+    assert any("The run has no end" in text for text in verdict.warnings)
+
+
 def test_nothing_broken_is_inconclusive() -> None:
     """What there is passed, and nobody knows the rest: exit code 3, with what was planned."""
     verdict = summarise(typical(**CUT).build()).verdict

@@ -74,6 +74,20 @@ def test_few_emissions_give_no_p99_verdict():
     assert check.note.startswith("299 emissions stand behind it and a verdict takes 300: hold 1.1 times as long")
 
 
+@pytest.mark.parametrize("key", ["p99_incl_lost_ms", "last_p99_incl_lost_ms"])
+def test_a_role_that_lost_everything_fails_a_limit_on_each_role(key: str):
+    """Agents hear all, contacts nothing: the second cannot hide behind the first."""
+    run = typical()
+    for window in run.held:
+        run.count(window, "delivery.lost", 6, "message.created", "contact")
+        for i in range(6):
+            run.closing(window, f"c{window}-{i}", "message.created", "contact", emitted=1, expected=1, lost=1)
+    limits = parse_slo(f'fanout."message.created"."*".{key} = 500')
+    results = {check.name: check.result for check in slo_checks(limits, summarise(run.build()).sections)}
+
+    assert results[f'fanout."message.created".contact.{key} max'] == "FAIL"
+
+
 def test_few_windows_give_no_percentile_verdict():
     """A percentile without an interval is not judged by its bare value."""
     run = RunBuilder(hold=8).users()

@@ -15,6 +15,7 @@ from loadtest.analysis.pairs import (
     benjamini_hochberg,
     detectable,
     holm,
+    judge_events,
     judge_pairs,
     judge_unpaired,
     log_ratios,
@@ -222,3 +223,28 @@ def test_log_ratios_are_positive_where_the_candidate_is_slower():
 def test_nothing_lost_bounds_the_share_by_three_out_of_n():
     """Clopper and Pearson's bound for no event in 10,000 is about 3 / 10,000, and 1 when everything was lost."""
     assert (pytest.approx(3e-4, rel=0.01), 1.0) == (rate_upper_bound(0, 10_000), rate_upper_bound(5, 5))
+
+
+@pytest.mark.parametrize(
+    ("worse", "better", "pairs", "p", "result"),
+    [
+        (1, 0, 8, 0.5, "INCONCLUSIVE"),
+        (5, 0, 5, 1 / 32, "FAIL"),
+        (5, 1, 8, 7 / 64, "INCONCLUSIVE"),
+        (8, 0, 8, 1 / 256, "FAIL"),
+    ],
+)
+def test_events_of_pairs_are_judged_by_the_sign_test(worse, better, pairs, p, result):
+    """Only pairs in which one run alone has it tell anything."""
+    candidate = [True] * worse + [False] * (pairs - worse)
+    baseline = [False] * (pairs - better) + [True] * better
+    found = judge_events(baseline, candidate, MARGIN)
+
+    assert (pytest.approx(p), result, None) == (found.p_worse, found.result, found.interval)
+
+
+def test_events_of_two_groups_are_judged_by_fishers_test():
+    """4 of 4 against 0 of 4: one of the 70 ways to deal them out."""
+    found = judge_events([False] * 4, [True] * 4, MARGIN, paired=False)
+
+    assert (pytest.approx(1 / 70), "FAIL") == (found.p_worse, found.result)

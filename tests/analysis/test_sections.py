@@ -62,6 +62,38 @@ def test_losses_make_the_p99_infinite_and_leave_what_came():
     assert (True, math.inf) == (row["p99_ms"] < 31, row["p99_incl_lost_ms"])
 
 
+def lost_to_contacts(run: RunBuilder, *, presence: bool = False) -> RunBuilder:
+    """Let contacts lose all of six emissions a window: no histogram tells of what never came."""
+    event = "presence.update" if presence else "message.created"
+    for window in run.held:
+        run.count(window, "delivery.expected", 6, event, "contact").count(window, "delivery.lost", 6, event, "contact")
+        for i in range(6):
+            run.closing(window, f"c{window}-{i}", event, "contact", emitted=1, expected=1, lost=1)
+    return run
+
+
+def test_a_role_that_lost_everything_has_a_row():
+    """Without one, a limit on each role would pass it over."""
+    row = measured(lost_to_contacts(messages([30_000])), "fanout")["message.created"]["contact"]
+
+    assert (0, 360, None) == (row["n"], row["emissions"], row["p99_ms"])
+    assert (math.inf, math.inf) == (row["p99_incl_lost_ms"], row["last_p99_incl_lost_ms"])
+
+
+def test_lost_answers_to_beats_are_no_fan_out():
+    """A beat has no due time."""
+    assert "presence.update" not in measured(lost_to_contacts(messages([30_000]), presence=True), "fanout")
+
+
+def test_an_event_without_latencies_has_no_row_for_a_loss():
+    """What is counted per conversation has no latency of its own: that all of it is late cannot be said."""
+    run = messages([30_000]).count(20, "delivery.lost", 2, "conversation.updated", "agent")
+
+    assert "conversation.updated" not in measured(
+        run.count(20, "delivery.delivered", 8, "conversation.updated", "agent"), "fanout"
+    )
+
+
 def test_workers_do_not_multiply_emissions():
     """Each worker closes its part of an emission; it stays one emission."""
     run = RunBuilder().times(5, "fanout", [1], "e", "agent").times(64, "fanout", [1], "e", "agent")

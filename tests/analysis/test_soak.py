@@ -169,6 +169,44 @@ def test_a_restart_is_warned_of():
     assert warning.startswith("Web was restarted: what it has in memory began anew")
 
 
+def restarted(story, *moments_h, source):
+    """A run whose watched process begins anew at these hours of the hold, and gives back what it leaked."""
+    run = data(story)
+    begin_s = 1800.0
+    for number, at_h in enumerate(moments_h):
+        back = story.leak * (at_h - (moments_h[number - 1] if number else 0.0))
+        later = (run.gauges["name"] == "target.rss_bytes") & (run.gauges["at_s"] > begin_s + at_h * 3600)
+        run.gauges.loc[later, "value"] -= back
+        run.notes.loc[len(run.notes)] = [
+            begin_s + at_h * 3600,
+            "restart",
+            f"{source} was restarted",
+            {"source": source},
+        ]
+    return run
+
+
+@pytest.mark.parametrize(
+    ("source", "moments_h", "result"),
+    [
+        ("web", (2.5, 3.5, 4.5, 5.5, 6.5, 7.5), "INCONCLUSIVE"),
+        ("redis", (), "PASS"),
+        ("web", (1.0,), "PASS"),
+    ],
+    ids=["sawtooth", "of another", "in the warm-up"],
+)
+def test_a_leak_that_restarts_give_back_cannot_pass(source, moments_h, result):
+    """30 MB/h against 5 MB/h, given back by a restart an hour: the slope over all of it is about nothing."""
+    story = Story(leak=30e6 if result == "INCONCLUSIVE" else 0.0, source="web")
+    run = restarted(story, *moments_h, source=source)
+    if source == "redis":
+        run.notes.loc[len(run.notes)] = [4 * 3600.0, "restart", "redis was restarted", {"source": "redis"}]
+    soak = judge(run, parse_budget('[target]\nrss_bytes = "5 MB/h"\n'))
+
+    assert (result, result) == (soak.result, soak.drifts[0].result)
+    assert (result == "INCONCLUSIVE") == ("restarted meanwhile" in soak.drifts[0].note)
+
+
 def test_its_json_holds_plain_values():
     """Everything that is measured has a JSON form."""
     content = plain(as_dict(judged(MEMORY + '[drain]\nrss_bytes = "20 MB"', leak=3e6, drain=True)))

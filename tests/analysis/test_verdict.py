@@ -44,9 +44,9 @@ def test_the_default_checks_are_those_of_the_design():
         "deliveries",
         "leaks",
         "leaks by content",
+        "undetermined",
         "users confirmed",
         "connected time",
-        "undetermined",
         "lost",
         "contract violations",
         "REST errors",
@@ -66,6 +66,7 @@ def test_an_slo_replaces_the_limits_but_not_what_every_run_must_meet():
         "deliveries",
         "leaks",
         "leaks by content",
+        "undetermined",
         'fanout."message.created".agent.p99_ms max',
     ]
 
@@ -115,10 +116,11 @@ def test_short_connected_time_fails():
     assert check_of(verdict_of(run), "connected time").result == "FAIL"
 
 
-def test_much_undetermined_is_inconclusive():
-    """What cannot be told apart is neither right nor wrong."""
+@pytest.mark.parametrize("slo", [None, 'delivery."message.created".lost = 0'])
+def test_much_undetermined_is_inconclusive(slo: str | None):
+    """What cannot be told apart is neither right nor wrong, whatever the limits on what could."""
     run = typical().count(20, "delivery.expected", 100, "message.created", "agent")
-    verdict = verdict_of(run.count(20, "delivery.undetermined", 100, "message.created", "agent"))
+    verdict = verdict_of(run.count(20, "delivery.undetermined", 100, "message.created", "agent"), slo)
 
     assert (verdict.result, verdict.exit_code) == ("INCONCLUSIVE", 3)
 
@@ -193,6 +195,13 @@ def test_an_interrupted_run_is_no_pass():
     verdict = verdict_of(typical(interrupted=True))
 
     assert (verdict.result, "The run was interrupted after 60 s" in verdict.reasons[0]) == ("INCONCLUSIVE", True)
+
+
+def test_a_killed_run_is_no_pass():
+    """Nor is one that still goes on (tests/analysis/test_interruption.py)."""
+    verdict = verdict_of(typical(drain=None, interrupted=None, ended_at=None, run_time_s=300.0, ran_s=None))
+
+    assert (verdict.result, verdict.exit_code) == ("INCONCLUSIVE", 3)
 
 
 def test_a_lost_worker_is_invalid():
@@ -367,6 +376,30 @@ def test_a_percentile_decided_in_a_marked_window_is_invalid():
         run.message(20, f"slow{i}", [900_000] * 10)
 
     assert check_of(verdict_of(run, LATENCY), 'fanout."message.created".agent.p99_ms max').result == "INVALID"
+
+
+@pytest.mark.parametrize(
+    ("metric", "name", "slo", "check_name"),
+    [
+        ("cable.connect_failed", "no_files", None, "this machine (no_files)"),
+        ("cable.deaf", "", None, "deaf sockets"),
+        ("cable.disconnects", "stale", 'cable.disconnects."*" = 0', "cable.disconnects.stale max"),
+    ],
+)
+def test_what_only_a_marked_window_shows_is_not_passed_over(metric: str, name: str, slo: str | None, check_name: str):
+    """A check that the unmarked windows give no cause to: nobody can tell whose doing it was."""
+    run = typical().count(20, metric, 5, name, "agent").breach(20)
+    summary = summarise(run.build(), parse_slo(slo) if slo else None)
+
+    assert ("INVALID", "INVALID") == (summary.verdict.result, check_of(summary.verdict, check_name).result)
+    assert (name == "no_files") == summary.sections["generator"]["valid"]
+
+
+def test_a_check_that_passes_with_the_marked_windows_in_is_none():
+    """All sockets that were deaf in a marked window heard again in another."""
+    run = typical().count(20, "cable.deaf", 3, role="agent").count(21, "cable.deaf_recovered", 3, role="agent")
+
+    assert "PASS" == verdict_of(run.breach(20).breach(21)).result
 
 
 def test_a_failure_on_trusted_windows_stands():

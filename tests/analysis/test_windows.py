@@ -34,6 +34,13 @@ def test_a_run_still_holding_counts_up_to_its_newest_window():
     assert (line.hold.size, line.hold_s, line.ended) == (20, 20.0, False)
 
 
+def test_a_run_that_goes_on_has_not_ended():
+    """Resumed and killed before it held again, it has the end of its first part in its notes."""
+    line = timeline(RunBuilder(ended_at=None, gaps=[[FIRST + 75, None]]).count(5, "x").count(64, "x").build())
+
+    assert not line.ended
+
+
 def test_a_run_without_hold_has_no_windows():
     """A run that ended in its ramp holds nothing."""
     line = timeline(RunBuilder(hold=0).count(0, "x").build())

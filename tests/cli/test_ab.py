@@ -55,9 +55,11 @@ def test_a_leak_exits_with_1_and_leaves_runs_and_verdict(tmp_path: Path, capsys:
         (["--processes", "0"], "--processes"),
         (["--baseline-url", "http://127.0.0.1:3"], "there is no command"),
         (["--candidate", "no-such-server --port 3"], "neither a URL"),
+        (["--baseline", "", "--candidate", " "], "--baseline: it is empty"),
+        (["--candidate", " "], "--candidate: it is empty"),
         (["--", "--host", "x"], "set by the verb itself"),
     ],
-    ids=["pairs", "duration", "locustfile", "processes", "url", "command", "host"],
+    ids=["pairs", "duration", "locustfile", "processes", "url", "command", "empty", "blank", "host"],
 )
 def test_bad_options_exit_with_2_before_anything_runs(
     more: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -18,8 +18,8 @@ Arms = tuple[list[Path], list[Path]]
 
 @pytest.fixture(scope="module")
 def lossy(tmp_path_factory: pytest.TempPathFactory) -> Arms:
-    """Two pairs of which the candidate loses one delivery in fifty."""
-    return arms(tmp_path_factory.mktemp("lossy"), 2, lost_share=0.02)
+    """Three pairs of which the candidate loses one delivery in fifty."""
+    return arms(tmp_path_factory.mktemp("lossy"), 3, lost_share=0.02)
 
 
 def compare(runs: Arms, *more: str) -> int:

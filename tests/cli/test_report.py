@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -87,3 +88,13 @@ def test_a_reader_who_leaves_is_no_error(run):
 
     assert "Traceback" not in done.stderr
     assert done.returncode == 0
+
+
+def test_a_defect_of_this_tool_is_no_failure_of_the_target(run, capsys):
+    """A number that no release writes, and that nothing expects: exit code 4, not Python's 1, which is FAIL's."""
+    with sqlite3.connect(run / "run.sqlite") as connection:
+        connection.execute("UPDATE gauge SET value = 9e999 WHERE name LIKE 'users.planned.%'")
+    connection.close()
+    code = main(["report", str(run), "--check"])
+
+    assert (4, True) == (code, "a defect of this tool" in capsys.readouterr().err)

@@ -39,6 +39,13 @@ def test_a_question_is_whole(folder, capsys):
     assert "--contacts" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("value", ["-1", "nan", "inf"])
+def test_what_is_no_load_is_refused(folder, capsys, value):
+    """It is not a load outside what was measured."""
+    assert main(["sizing", folder, "--agents", "3", "--contacts", "3", "--rate", value]) == 2
+    assert "--rate" in capsys.readouterr().err
+
+
 def test_scaling_compares_searches(folder, capsys):
     """One number of processes a search."""
     assert main(["sizing", folder, folder, "--scaling", "1,2"]) == 0

@@ -87,13 +87,13 @@ def test_a_folder_that_was_refused_is_free(tmp_path: Path) -> None:
 
 
 def test_a_candidate_that_loses_fails(tmp_path: Path) -> None:
-    """One delivery in fifty, over two pairs that are there; asked again, the verdict is the same."""
-    plan = experiment(2)
+    """One delivery in fifty, over three pairs that are there; asked again, the verdict is the same."""
+    plan = experiment(3)
     folder = made(tmp_path / "ab", plan, lost_share=0.02)
     content = conduct(plan, folder, Gate(), on_run=lambda *_: pytest.fail("it was there"))
     folder.close()
 
-    assert ("FAIL", True, 2) == (content["result"], content["paired"], content["pairs"])
+    assert ("FAIL", True, 3) == (content["result"], content["paired"], content["pairs"])
     assert content == conduct(plan, Folder(tmp_path / "ab", plan), Gate())
 
 
@@ -109,11 +109,11 @@ def test_a_leak_ends_it_with_its_pair_and_its_runs_are_kept(tmp_path: Path) -> N
     assert all((tmp_path / "ab" / name / "run.sqlite").exists() for name in ran)
 
 
-@pytest.mark.parametrize(("candidate", "judged"), [({}, [1, 2]), ({"lost_share": 0.02}, [1])], ids=["open", "decided"])
+@pytest.mark.parametrize(("candidate", "judged"), [({}, [1, 2]), ({"leaked": 1}, [1])], ids=["open", "decided"])
 def test_a_second_look_is_taken_only_when_the_first_decides_nothing(
     tmp_path: Path, candidate: dict[str, Any], judged: list[int]
 ) -> None:
-    """One pair decides nothing but that more than a percent is lost; both looks share the error."""
+    """One pair decides nothing but a leak; both looks share the error."""
     plan = experiment(1, 2)
     folder = made(tmp_path / "ab", plan, **candidate)
     content = conduct(plan, folder, Gate())

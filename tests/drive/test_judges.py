@@ -48,6 +48,31 @@ def test_a_missed_fault_is_found_out(tmp_path, column, kind):
     assert [column] == wrong(judges.counts(evidence(tmp_path, batch, [line(kind, "0000000a", sure=True)])))
 
 
+def undecided(comparisons):
+    """The names of the figures that nothing decides."""
+    return [one.what for one in comparisons if not one.decided]
+
+
+def test_a_row_whose_faults_struck_nobody_shows_nothing(tmp_path):
+    """None injected and none found is no recovery; of a row without faults it is the floor."""
+    batch = Batch()
+    batch.closings.append(closing("0000000a"))
+    found = evidence(tmp_path, batch)
+
+    assert ["faults"] == undecided(judges.faults(found))
+    assert not undecided(judges.floor(found))
+    assert ["faults"] == undecided(judges.unconfirmed(found))
+    assert ["faults", "faults"] == undecided(judges.disconnects(found))
+
+
+def test_a_row_with_a_fault_is_decided(tmp_path):
+    """One is enough."""
+    batch = Batch()
+    batch.closings.append(closing("0000000a", lost=1))
+
+    assert not undecided(judges.faults(evidence(tmp_path, batch, [line("loss", "0000000a")])))
+
+
 def test_undetermined_deliveries_are_wrong(tmp_path):
     """Every delivery must be accounted for."""
     batch = Batch()

@@ -51,6 +51,26 @@ def test_hysteresis_is_told():
     assert "after a rest it was back" in " ".join(finding(made))
 
 
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        ("fail", "the target wears out"),
+        ("invalid", "the load generator was not fit in that step"),
+        ("unsettled", "that step could not tell"),
+    ],
+)
+def test_why_the_answer_was_not_held_is_told(outcome, text):
+    """Only a step that failed says anything of the target."""
+    told = content()
+    for one in told["steps"]:
+        if one["span"]["kind"] == "confirm":
+            one["outcome"] = outcome
+    told |= {"ending": "unconfirmed", "confirmed_at": None}
+
+    assert any(text in sentence for sentence in finding(told))
+    assert any("wears out" in sentence for sentence in finding(told)) == (outcome == "fail")
+
+
 @pytest.mark.parametrize("ending", ["found", "generator", "unfinished", "empty", "watched"])
 def test_every_ending_can_be_told(ending):
     """Terminal and Markdown are made of whatever is known, in lines that fit."""

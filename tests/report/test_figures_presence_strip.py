@@ -36,6 +36,14 @@ def test_shares_of_time_are_told() -> None:
     assert "there, and shown so 50.0%, there, but shown as gone 20.0%, gone, but still shown 30.0%" in picture.alt
 
 
+def test_what_was_no_number_is_not_judged() -> None:
+    """A gauge may be NULL in the store."""
+    picture = drawn((0.0, "agent.3", 7), (5.0, "agent.3", float("nan")))
+    assert picture is not None
+
+    assert "there, and shown so 50.0%, not judged 50.0%" in picture.alt
+
+
 def test_the_liveliest_are_shown_agents_first() -> None:
     """Of twenty people the twelve who changed most."""
     calm = [(0.0, f"contact.{n}", 7.0) for n in range(20)]

@@ -55,7 +55,8 @@ def test_moments(writer):
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("soon", "is no time"), ("2026-11-23T01:30:00", "has no zone"), ("5 weeks", "no time")]
+    ("text", "says"),
+    [("soon", "is no time"), ("2026-11-23T01:30:00", "has no zone"), ("5 weeks", "no time"), ("inf h", "no time")],
 )
 def test_what_is_no_moment_is_refused(writer, text, says):
     """Neither a time nor a duration, or a time without its zone."""

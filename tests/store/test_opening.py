@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.errors import UsageError
-from loadtest.metrics import Batch
+from loadtest.metrics import Batch, Gauge, Note
 from loadtest.store import RunWriter, open_run, schema
 from tests.store.runs import META, START_S, closing, write
 
@@ -25,6 +25,13 @@ def _counted(n: int = 1) -> Batch:
     batch = Batch(closings=[closing(f"m{i}") for i in range(n)])
     batch.add(START_S, "rest.n", "send", value=n)
     return batch
+
+
+def _all_of(folder: Path) -> None:
+    """Read everything that a report takes."""
+    run = open_run(folder)
+    for read in (run.hist_frame, run.count_frame, run.gauge_frame, run.note_frame, run.closing_frame):
+        read()
 
 
 @pytest.fixture
@@ -171,6 +178,33 @@ def test_damaged_histograms_are_the_files_fault(tmp_path: Path) -> None:
         connection.execute("UPDATE hist SET data = x'00'")
     with pytest.raises(UsageError, match="not a histogram's bytes"):
         open_run(folder).hist_frame()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE note SET data = '{'",
+        "UPDATE note SET data = '[]'",
+        "UPDATE count SET value = 'abc'",
+        "UPDATE gauge SET value = 'abc'",
+        "UPDATE closing SET first_us = 'abc'",
+        "UPDATE closing SET mark = CAST(x'ff00ff' AS TEXT)",
+        "INSERT INTO meta VALUES ('population', '3')",
+        "INSERT INTO meta VALUES ('gaps', '[[1]]')",
+        "UPDATE meta SET value = '\"yesterday\"' WHERE key = 'started_at'",
+    ],
+)
+def test_rows_that_do_not_hold_what_they_must_are_the_files_fault(tmp_path: Path, change: str) -> None:
+    """Bits that fell over inside a row are no business of JSON's, numpy's or Python's errors."""
+    batch = _counted()
+    batch.gauges.append(Gauge(START_S * 1_000_000, "generator.rss_bytes", 1.0, "local"))
+    kind = "moment" if "started_at" in change else "phase"
+    batch.notes.append(Note(START_S * 1_000_000, kind, "hold", {"phase": "hold"}))
+    folder = write(tmp_path / "r1", batch)
+    with closed(sqlite3.connect(folder / schema.FILE_NAME)) as connection, connection:
+        assert connection.execute(change).rowcount
+    with pytest.raises(UsageError, match="cut off or damaged"):
+        _all_of(folder)
 
 
 def test_a_finished_run_in_a_read_only_folder_is_read(run_folder: Path) -> None:

@@ -103,12 +103,13 @@ def test_a_source_that_breaks_ends_nothing(keeper, watch):
 
 
 def test_events_become_notes(keeper, watch):
-    """A restart that a source saw is on the time line."""
+    """A restart that a source saw is on the time line, with the source's name."""
     watch(Played("web", Look({}, (("restart", "web was restarted"),)), Look({})))
 
     eventually(lambda: kinds(keeper))
 
     assert kinds(keeper) == ["restart"]
+    assert keeper._pending.notes[0].data == {"source": "web"}
 
 
 def test_a_stopped_watch_lets_go(keeper, watch):
