@@ -160,6 +160,7 @@ def on_test_stop(environment: Any, **_: Any) -> None:
     run.close_fleet()
     if not isinstance(environment.runner, WorkerRunner) and not environment.parsed_options.headless:
         _finish(environment, run)
+        run.tell()
 
 
 def on_quitting(environment: Any, **_: Any) -> None:
@@ -178,6 +179,12 @@ def on_quitting(environment: Any, **_: Any) -> None:
             environment.runner.quit()
             _finish(environment, run)
         run.close()
+
+
+def on_quit(**_: Any) -> None:
+    """Locust has printed its tables, some hundred lines of them: what was found stands below, where it is seen."""
+    if _runs:
+        _runs[-1].tell()
 
 
 def _finish(environment: Any, run: Run) -> None:

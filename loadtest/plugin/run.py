@@ -100,6 +100,7 @@ class Run:
         self._course = Course(time.monotonic_ns(), None, 0)
         self._lookout: Lookout | None = None
         self._stopped_early = False
+        self._found = ""
         self._profile: Profile | None = None
         self._credentials: tuple[tuple[str, str], ...] = ()
         self._lock: FileLock | None = None
@@ -380,7 +381,7 @@ class Run:
             workers.tell_of_lost()
 
     def finish(self) -> int | None:
-        """Close the store, write the report, print the summary.
+        """Close the store and write the report; ``tell`` prints the summary.
 
         Returns:
             The verdict's exit code, or None when there is no run to judge.
@@ -399,12 +400,18 @@ class Run:
         keeper.set_meta(ended_at=ended, **self._course.described())
         keeper.close()
         if self.steering is not None:
-            return self.steering.report(keeper.folder)
+            self._found, code = self.steering.report(keeper.folder)
+            return code
         summary = build(keeper.folder, load_slo(self.options.slo) if self.options.slo else None).as_dict()
-        sys.stdout.write("\n" + terminal(summary, keeper.folder) + "\n")
-        sys.stdout.flush()
-        code: int = summary["verdict"]["exit_code"]
-        return code
+        self._found = terminal(summary, keeper.folder)
+        return int(summary["verdict"]["exit_code"])
+
+    def tell(self) -> None:
+        """Print what ``finish`` found, once."""
+        found, self._found = self._found, ""
+        if found:
+            sys.stdout.write("\n" + found + "\n")
+            sys.stdout.flush()
 
     def close_fleet(self) -> None:
         """End this process's fleet."""

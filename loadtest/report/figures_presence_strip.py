@@ -69,7 +69,7 @@ def who_was_there(frames: Frames, line: Timeline) -> ink.Picture | None:
         title="Who was there, and who was shown",
         caption=(
             f"{len(strips)} people as one agent was told of them, over the hold: each row is one of them. "
-            "Red and yellow are what people complain about. Not judged: the observer was not there, or could not "
+            "Orange and ochre are what people complain about. Not judged: the observer was not there, or could not "
             "be told yet."
         ),
         alt=f"Strips over time for {len(strips)} people. {told}.",
