@@ -271,8 +271,9 @@ def _expect_a_hold(experiment: Experiment, slot: Slot, outcome: RunOutcome) -> N
     hold_s = float(outcome.summary["run"]["hold_s"] or 0.0)
     if hold_s <= experiment.warm_up_s:
         raise UsageError(
-            f"the run's hold of {hold_s:.0f} s is not longer than the warm-up of {experiment.warm_up_s:g} s: users came "
-            f"for too long of its {experiment.duration_s:g} s, or it was cut short ({outcome.folder / 'report.html'})",
+            f"the run's hold of {hold_s:.0f} s is not longer than the warm-up of {experiment.warm_up_s:g} s: users "
+            f"took too long of its {experiment.duration_s:g} s to come, or it was cut short "
+            f"({outcome.folder / 'report.html'})",
             where=slot.name,
             remedy="Give a longer --duration, a smaller --warm-up, or users that come faster (-- --spawn-rate N)",
         )
