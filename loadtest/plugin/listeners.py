@@ -106,7 +106,7 @@ def on_init(environment: Any, **_: Any) -> None:
     led_by_shape = environment.shape_class is not None and bool(environment.parsed_options.headless)
     run.at_close = reach_main_greenlet(_stop_now, lambda: led_by_shape)
     if environment.web_ui is not None:
-        show(environment.web_ui, lambda: None if run.progress is None else run.progress.newest)
+        show(environment.web_ui, lambda: None if run.progress is None else run.progress.newest, lambda: run.ended)
     try:
         run.prepare()
     except (Exception, KeyboardInterrupt) as error:
@@ -128,6 +128,7 @@ def on_test_start(environment: Any, **_: Any) -> None:
         run.begin()
     except Exception as error:
         environment.process_exit_code = _say(error)
+        run.ended = [("run", "could not begin"), ("why", str(error))]
         if environment.parsed_options.headless:
             gevent.spawn(environment.runner.quit)
         # ends the greenlet that starts the test before it has started a user, without a traceback
