@@ -82,7 +82,7 @@ def answer(
         "workers_needed": max((s.workers_needed or 0 for s in unfit), default=None) if unfit else None,
         "confirmed_at": None if finding is None else finding.confirmed_at,
         "recovered": None if finding is None else finding.recovered,
-        "watched": any(f.get("target_cpu") is not None for f in figures),
+        "watched": any(step.figures.get("target_cpu") is not None for step in steps),
         "usl": _usl(fit_usl([_load(plan, f) for f in settled], [f.get(WORK) or 0.0 for f in settled])),
         "cpu": _costs(fit_costs("target_cpu", figures)),
         "memory": _costs(fit_costs("target_rss_bytes", figures)),

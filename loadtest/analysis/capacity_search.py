@@ -7,8 +7,10 @@ held for long. Nothing is remembered but the trials, so that a search that was b
 A trial is judged by three windows of its hold (:mod:`loadtest.analysis.capacity_step`); where the three do not agree
 the level is tried again, and the majority of up to three trials decides. One that had not come to rest, or had too few
 samples for its limits, is tried again for longer (and what follows is held as long); what never comes to rest has
-failed, and what never has the samples ends the search. A trial whose generator was not fit is tried again once; then
-the generator is the limit, and what it could carry is a lower bound, never a capacity.
+failed, and what never has the samples ends the search. Where the rate itself is raised, a level with too few samples is
+passed over while nothing has failed: the next one has more of them, and there is a way back. A trial whose generator
+was not fit is tried again once; then the generator is the limit, and what it could carry is a lower bound, never a
+capacity.
 
 Source of the course: step load with a search by service level, as operators do it; geometric mean as the middle,
 since a capacity is a factor and not a difference.
@@ -145,13 +147,16 @@ def decide(plan: SearchPlan, trials: Sequence[Trial], *, fresh: bool = False) ->
     following = _decide(plan, trials, fresh=fresh)
     if isinstance(following, Finding):
         return following
-    shorts = max((_count(found, "short") for found in _verdicts(trials).values()), default=0)
+    levels = _verdicts(trials)
+    over = _passed_over(plan, levels)
+    shorts = max((_count(found, "short") for level, found in levels.items() if level not in over), default=0)
     return replace(following, longer=max(following.longer, min(2**shorts, MOST_LONGER)))
 
 
 def _decide(plan: SearchPlan, trials: Sequence[Trial], *, fresh: bool) -> NextStep | Finding:
     levels = _verdicts(trials)
-    open_level = _undecided(levels)
+    over = _passed_over(plan, levels)
+    open_level = _undecided({level: found for level, found in levels.items() if level not in over})
     if open_level is not None:
         kind = next(t.kind for t in reversed(trials) if t.level == open_level and t.kind != "hysteresis")
         found = levels[open_level]
@@ -167,6 +172,8 @@ def _decide(plan: SearchPlan, trials: Sequence[Trial], *, fresh: bool) -> NextSt
     if good is None and bad is None:
         if unfit is not None and unfit <= plan.least:
             return Finding("generator", None, None, unfit)
+        if over:
+            return NextStep("up", plan.level(max(over) * plan.factor))
         return NextStep("up" if unfit is None else "down", plan.level(plan.start if unfit is None else unfit / 2))
     if bad is None:
         assert good is not None
@@ -216,6 +223,18 @@ def _verdicts(trials: Sequence[Trial]) -> dict[float, list[Trial]]:
         if trial.kind != "hysteresis":
             levels.setdefault(trial.level, []).append(trial)
     return levels
+
+
+def _passed_over(plan: SearchPlan, levels: dict[float, list[Trial]]) -> set[float]:
+    """Rates with too few samples for the limits, as long as a higher one may tell: all below the lowest that passed."""
+    if plan.axis != "emit-rate":
+        return set()
+    few = {level for level, found in levels.items() if [t.outcome for t in found] == ["short"] and level < plan.bound}
+    verdicts = {level: _majority(found) for level, found in levels.items()}
+    passes = [level for level, verdict in verdicts.items() if verdict == "pass"]
+    if passes:
+        return {level for level in few if level < min(passes)}
+    return set() if {"fail", "invalid"} & set(verdicts.values()) else few
 
 
 def _undecided(levels: dict[float, list[Trial]]) -> float | None:

@@ -32,8 +32,10 @@ PARTS = 3
 MAX_DROPPED_SHARE = 0.05
 """More of the plan dropped than this, and the step was not at its level; by the target's doing, it has failed."""
 
+_NAMED = 2
 _US_PER_S = 1_000_000
 _OF_GENERATOR = frozenset({"hold", "generator valid"})
+_OF_CONNECTS = ("cable.connect_", "cable.confirm_")
 _AREAS = (
     ("fanout", "latency"),
     ("service", "latency"),
@@ -251,7 +253,8 @@ def judge(data: RunData, span: Span, slo: Slo | None = None) -> Step:
     reasons, needed = _unfit(summary)
     if reasons:
         return Step(span, "invalid", True, (), tuple(reasons), margins, needed, found)
-    parts = [_part([margin.parts[n] for margin in margins]) for n in range(PARTS)]
+    judged = [margin for margin in margins if not is_unexercised(margin)]
+    parts = [_part([margin.parts[n] for margin in judged]) for n in range(PARTS)]
     fails = parts.count("FAIL")
     broken = _broken(margins)
     leaked = any(margin.name.startswith("leaks") for margin in broken)  # one is one too many
@@ -271,12 +274,21 @@ def judge(data: RunData, span: Span, slo: Slo | None = None) -> Step:
         ]
         return Step(span, "invalid", True, (), tuple(why), margins, None, found)
     if parts.count("PASS") * 2 <= PARTS:
-        few = [m.name for m in margins if m.parts.count("INCONCLUSIVE") * 2 >= PARTS]
-        why = [f"too few samples for {', '.join(few)}: hold longer (--hold) or raise the rate"]
+        few = [m.name for m in judged if m.parts.count("INCONCLUSIVE") * 2 >= PARTS]
+        more = f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""
+        why = [f"too few samples for {', '.join(few[:_NAMED])}{more}: hold longer (--hold) or raise the rate"]
         return Step(span, "short", True, (), tuple(why), margins, None, found)
     if restless:
         return Step(span, "unsettled", True, (), tuple(restless), margins, None, found)
     return Step(span, "pass", fails == 0, (), (), margins, None, found)
+
+
+def is_unexercised(margin: Margin) -> bool:
+    """Whether a limit of connects could not be judged in a step, because too few people connected in it.
+
+    Most steps connect few people or nobody, and no hold is long enough to change that.
+    """
+    return margin.name.startswith(_OF_CONNECTS) and margin.value is None and set(margin.parts) == {"INCONCLUSIVE"}
 
 
 def _part(results: list[Result]) -> Result:

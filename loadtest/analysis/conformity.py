@@ -35,11 +35,13 @@ LEAKING: Mapping[str, str] = MappingProxyType(
 )
 """Kinds of violations that put a frame, or a part of it, into the wrong hands; in words that follow the receiver."""
 
+_TALK = "--emit-rate"
+
 _DRIVEN_BY: Mapping[str, str] = MappingProxyType(
     {
         "contact.create_conversation": "--mix conversation=RATE",
-        "contact.send_message": "--emit-rate",
-        "agent.send_message": "--emit-rate",
+        "contact.send_message": _TALK,
+        "agent.send_message": _TALK,
         "contact.toggle_typing": "--typing",
         "agent.toggle_typing": "--typing",
         "contact.update_last_seen": "--mix read=RATE",
@@ -206,9 +208,11 @@ def _causes(event: str, dialect: DialectName) -> tuple[Mapping[str, Consequence]
 
 
 def _planned(meta: Mapping[str, Any]) -> frozenset[str]:
-    """The options of :data:`_DRIVEN_BY` for acts that were in the run's mix."""
-    rates = Mix.parse(str((meta.get("plan") or {}).get("mix") or "")).rates
-    return frozenset(f"--mix {act}=RATE" for act, rate in rates.items() if rate > 0)
+    """The options of :data:`_DRIVEN_BY` for what was in the run's plan: messages, and the acts of its mix."""
+    plan = meta.get("plan") or {}
+    rates = Mix.parse(str(plan.get("mix") or "")).rates
+    acts = {f"--mix {act}=RATE" for act, rate in rates.items() if rate > 0}
+    return frozenset(acts | ({_TALK} if plan.get("emit_rate") else set()))
 
 
 def _why(
@@ -240,5 +244,7 @@ def _why(
     options = dict.fromkeys(_DRIVEN_BY[name] for name in causes)
     if any(option in planned for option in options):
         told = " or ".join(option for option in options if option in planned)
+        if _TALK in options:
+            return f"in the plan, but nobody could take it up: hold longer, or give more --contacts{others}"
         return f"in the plan, but its turn did not come: hold longer, or raise {told}{others}"
     return f"not in the plan: {' or '.join(options)}{others}"

@@ -154,7 +154,7 @@ def judge(data: RunData, budget: Budget | None = None, joined: int = 1) -> Soak:
         warm_up_h=warm_up_s / _S_PER_H if begin is not None and end is not None else 0.0,
         period_h=None if budget.period_s is None else budget.period_s / _S_PER_H,
         reasons=tuple(_reasons(drifts, stays)),
-        warnings=(*_warnings(data, line, levels), *_untold(drifts, costs)),
+        warnings=(*_warnings(data, line, levels), *_aperiodic(data, budget), *_untold(drifts, costs)),
         line=line,
     )
 
@@ -343,6 +343,18 @@ def _warnings(data: RunData, line: Timeline, levels: Levels) -> list[str]:
     if failed:
         found.append(f"A source that was watched failed {many(len(failed), 'time')}, first: {failed[0]}.")
     return found
+
+
+def _aperiodic(data: RunData, budget: Budget) -> Iterator[str]:
+    """Whether the load has a day's shape, and nobody said so."""
+    profile = str((data.meta.get("plan") or {}).get("load_profile") or "flat")
+    if profile != "flat" and budget.period_s is None:
+        length = profile.partition("=")[2].partition("@")[0] or "24h"
+        yield (
+            f"The load goes up and down (--load-profile {profile}), and the budget names no period: only readings with "
+            f'about as many connections as usual are compared. Write period = "{length}" under [soak] to compare '
+            f"each phase of the day with itself."
+        )
 
 
 def _untold(drifts: Sequence[Drift], costs: Sequence[PerConnection]) -> Iterator[str]:

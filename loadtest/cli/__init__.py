@@ -36,6 +36,7 @@ from loadtest.errors import LoadtestError, UsageError
 
 EXIT_USAGE = 2
 EXIT_INVALID = 4
+EXIT_INTERRUPTED = 130
 INTERNAL = ("judge-step",)
 """Verbs that a run starts for itself."""
 
@@ -95,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: arguments without the program's name, or None for the process's own.
 
     Returns:
-        The exit code: the verb's own, 2 for wrong usage, 4 when the toolkit itself failed.
+        The exit code: the verb's own, 2 for wrong usage, 4 when the toolkit itself failed, 130 when it was interrupted.
     """
     chosen = build_parser().parse_args(argv)
     try:
@@ -103,6 +104,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except LoadtestError as error:
         print(f"loadtest: {error}", file=sys.stderr)
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INVALID
+    except KeyboardInterrupt:
+        print("loadtest: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of our output is gone, as with `| head`
         sys.stderr.close()
         return 0

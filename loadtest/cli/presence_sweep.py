@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 JSON_NAME = "presence-sweep.json"
 SCHEMA_VERSION = 1
+EXIT_INTERRUPTED = 130
 _LEAST_S, _MOST_S = 1.0, 3600.0
 _FIXED = frozenset({"heartbeat", "run-time", "t", "report-dir", "run-id", "headless"})
 _REMEDY = "See --heartbeats, --duration, --report-dir, --run-id"
@@ -70,13 +71,24 @@ def run(options: argparse.Namespace) -> int:
     print(f"{many(len(heartbeats_s), 'heartbeat')} into {folder}, about {minutes} min\n", flush=True)
     tick, clear = _ticker(duration_s)
 
+    points: list[Point] = []
+
     def on_point(found: Point) -> None:
+        points.append(found)
         clear()
         share = "n/a" if found.p_a is None else f"{found.p_a:.1%}"
         print(f"{found.heartbeat_s:>5g} s  shown right {share}  {found.verdict}", flush=True)
 
-    points = sweep(heartbeats_s, duration_s, folder, given, workers=workers, on_tick=tick, on_point=on_point)
+    interrupted = False
+    try:
+        sweep(heartbeats_s, duration_s, folder, given, workers=workers, on_tick=tick, on_point=on_point)
+    except KeyboardInterrupt:
+        interrupted = True
     clear()
+    if interrupted:
+        print(f"loadtest: interrupted after {len(points)} of {len(heartbeats_s)} heartbeats.", file=sys.stderr)
+        if not points:
+            return EXIT_INTERRUPTED
     rows = [point.as_dict() for point in points]
     content = {"schema_version": SCHEMA_VERSION, "duration_s": duration_s, "options": given, "points": rows}
     (folder / JSON_NAME).write_text(json.dumps(_plain(content), indent=2) + "\n", encoding="utf-8")
@@ -84,6 +96,8 @@ def run(options: argparse.Namespace) -> int:
     (folder / "presence-sweep.svg").write_text(figure(rows).light, encoding="utf-8")
     print("\n" + markdown(rows))
     print(f"{folder / JSON_NAME}, {folder / 'presence-sweep.md'}, {folder / 'presence-sweep.svg'}")
+    if interrupted:
+        return EXIT_INTERRUPTED
     return 4 if any(point.verdict == "INVALID" for point in points) else 0
 
 

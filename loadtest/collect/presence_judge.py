@@ -298,7 +298,8 @@ class Judge:
         for departure in {truth.departure[place] for place in places[seen].tolist()}:
             these = np.array([truth.departure[place] == departure for place in places[seen].tolist()])
             self._record(f"detection_time.{departure}", view, places[seen][these], times_ns[seen][these], at_ns)
-        self._record("detection_censored", view, places[~seen], at_ns - died_ns[~seen], at_ns)
+        unseen_ns = np.maximum(at_ns - died_ns[~seen], 0)  # a storm may drop an observer just before whom it watched
+        self._record("detection_censored", view, places[~seen], unseen_ns, at_ns)
         if not returned:
             self._count("presence.absences_open", view, places[~seen], at_ns)
             return

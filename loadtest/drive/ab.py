@@ -261,6 +261,7 @@ def run_pairs(
                 raise UsageError(f"the run was refused. {outcome.complaint()}", where=slot.name)
             if outcome.verdict is None:
                 raise GeneratorError(f"the run {slot.name} left no summary", remedy=outcome.complaint())
+            _expect_a_hold(experiment, slot, outcome)
             folder.add(slot)
             if on_run is not None:
                 on_run(slot, outcome)
@@ -278,6 +279,23 @@ def _run(
             timeout_s=_PATIENCE * experiment.expected_s(1) + _SLACK_S,
             workers=experiment.workers,
             on_tick=None if on_tick is None else (lambda passed_s: on_tick(slot, passed_s)),
+        )
+
+
+def _expect_a_hold(experiment: Experiment, slot: Slot, outcome: RunOutcome) -> None:
+    """What cannot be compared in the end is told after the first run of it, not after the last.
+
+    Raises:
+        UsageError: the run was over before its hold was longer than the warm-up.
+    """
+    hold_s = float(outcome.summary["run"]["hold_s"] or 0.0)
+    if hold_s <= experiment.warm_up_s:
+        raise UsageError(
+            f"the run's hold of {hold_s:.0f} s is not longer than the warm-up of {experiment.warm_up_s:g} s: users "
+            f"took too long of its {experiment.duration_s:g} s to come, or it was cut short "
+            f"({outcome.folder / 'report.html'})",
+            where=slot.name,
+            remedy="Give a longer --duration, a smaller --warm-up, or users that come faster (-- --spawn-rate N)",
         )
 
 

@@ -163,6 +163,7 @@ def calibrate(
     """
     started_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
     started_s = time.monotonic()
+    folder = folder.absolute()  # the runs' own working folder is another one
     locustfile = write_locustfile(folder)
     results: list[RowResult] = []
     interrupted = False

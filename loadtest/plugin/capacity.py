@@ -161,12 +161,10 @@ class CapacitySearch:
             self._greenlet.kill()
         self._greenlet = None
 
-    def report(self, folder: Path) -> int:
-        """Write capacity.json, its pages and figures; print the finding."""
+    def report(self, folder: Path) -> tuple[str, int]:
+        """Write capacity.json, its pages and figures; the finding in words, and the process's exit code."""
         answer = capacity_report.build(folder)
-        sys.stdout.write("\n" + capacity_report.terminal(answer, folder) + "\n")
-        sys.stdout.flush()
-        return int(answer["exit_code"])
+        return capacity_report.terminal(answer, folder), int(answer["exit_code"])
 
     # -- the search --------------------------------------------------------------------------------------------------
 

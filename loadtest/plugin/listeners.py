@@ -108,7 +108,7 @@ def on_init(environment: Any, **_: Any) -> None:
     led_by_shape = environment.shape_class is not None and bool(environment.parsed_options.headless)
     run.at_close = reach_main_greenlet(_stop_now, lambda: led_by_shape)
     if environment.web_ui is not None:
-        show(environment.web_ui, lambda: None if run.progress is None else run.progress.newest)
+        show(environment.web_ui, lambda: None if run.progress is None else run.progress.newest, lambda: run.ended)
         follow_run_time(environment.web_ui, run.plan_length)
     try:
         run.prepare()
@@ -131,6 +131,7 @@ def on_test_start(environment: Any, **_: Any) -> None:
         run.begin()
     except Exception as error:
         environment.process_exit_code = _say(error)
+        run.ended = [("run", "could not begin"), ("why", str(error))]
         if environment.parsed_options.headless:
             gevent.spawn(environment.runner.quit)
         # ends the greenlet that starts the test before it has started a user, without a traceback
@@ -163,6 +164,7 @@ def on_test_stop(environment: Any, **_: Any) -> None:
     run.close_fleet()
     if not isinstance(environment.runner, WorkerRunner) and not environment.parsed_options.headless:
         _finish(environment, run)
+        run.tell()
 
 
 def on_quitting(environment: Any, **_: Any) -> None:
@@ -181,6 +183,12 @@ def on_quitting(environment: Any, **_: Any) -> None:
             environment.runner.quit()
             _finish(environment, run)
         run.close()
+
+
+def on_quit(**_: Any) -> None:
+    """Locust has printed its tables, some hundred lines of them: what was found stands below, where it is seen."""
+    if _runs:
+        _runs[-1].tell()
 
 
 def _finish(environment: Any, run: Run) -> None:

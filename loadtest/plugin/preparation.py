@@ -91,6 +91,42 @@ def apply_brakes(options: Any, users: int, host: str | None = None) -> None:
         )
 
 
+def hold_to(url: str, environment: Any, users: int) -> None:
+    """A test starts, perhaps from Locust's page, whose form takes another host and other numbers than were checked.
+
+    Args:
+        url: the target that was looked at when this process started.
+        environment: Locust's; an emptied host is put back.
+        users: how many are planned.
+
+    Raises:
+        UsageError: another host was given, or the rate is above the brake.
+    """
+    given, options = str(environment.host or "").rstrip("/"), environment.parsed_options
+    environment.host = options.host = url
+    if given and given != url.rstrip("/"):
+        raise UsageError(
+            f"the test was to go to {without_secrets(given)}, and this process has looked at {without_secrets(url)}",
+            where="Host on Locust's page",
+            remedy="Leave it as it is, or start locust anew with --host",
+        )
+    apply_brakes(options, users, url)
+
+
+def hide_credentials(environment: Any) -> tuple[tuple[str, str], ...]:
+    """Take user and password out of the target's URL, which Locust shows on its pages and in its reports.
+
+    Args:
+        environment: Locust's.
+
+    Returns:
+        The headers that carry them.
+    """
+    options, host = environment.parsed_options, environment.host
+    environment.host = options.host = without_secrets(host)
+    return fleet_settings(options, "").endpoint(host).headers
+
+
 def check_host(host: str, options: Any) -> None:
     """Hold the target's address against what a run may do.
 

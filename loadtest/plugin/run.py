@@ -36,6 +36,7 @@ from loadtest.plugin.intentions import check_rate_limits, intentions
 from loadtest.plugin.lookout import Lookout
 from loadtest.plugin.profiles import apply_profile
 from loadtest.plugin.steering import steering_of
+from loadtest.plugin.web_progress import ended_rows
 from loadtest.plugin.workers import LocalWorkers, RemoteWorkers
 from loadtest.refserver.child import ServerChild, start_child
 from loadtest.report import build, terminal
@@ -103,6 +104,8 @@ class Run:
         self._course = Course(time.monotonic_ns(), None, 0)
         self._lookout: Lookout | None = None
         self._stopped_early = False
+        self.ended: list[tuple[str, str]] = []
+        self._url = self._found = ""
         self._profile: Profile | None = None
         self._credentials: tuple[tuple[str, str], ...] = ()
         self._lock: FileLock | None = None
@@ -137,7 +140,7 @@ class Run:
         self._check_machine(agents + contacts)
         if environment.host:
             preparation.check_host(environment.host, options)
-            self._hide_credentials()
+            self._credentials = preparation.hide_credentials(environment)
             self._directory, self._unused = preparation.identities_for(options, agents, contacts, profile)
             check_rate_limits(options, agents + contacts, contacts, profile)
             self._lock = FileLock(options.identities)
@@ -162,12 +165,7 @@ class Run:
             elif issubclass(user_class, ContactUser):
                 user_class.fixed_count = contacts
         self._planned_users = options.num_users = agents + contacts
-
-    def _hide_credentials(self) -> None:
-        """Take user and password out of the target's URL, which Locust shows on its pages and in its reports."""
-        host = self.environment.host
-        self._credentials = preparation.fleet_settings(self.options, "").endpoint(host).headers
-        self.environment.host = self.options.host = preparation.without_secrets(host)
+        self._url = environment.host
 
     def _check_machine(self, users: int) -> None:
         options = self.options
@@ -191,9 +189,11 @@ class Run:
         """A test starts: make the run's folder, its keeper and its conductor; start or deal to the workers.
 
         Raises:
-            LoadtestError: the folder exists or cannot be made.
+            LoadtestError: the folder exists or cannot be made, or it is another target than that of ``prepare``.
         """
         options, runner = self.options, self.environment.runner
+        preparation.hold_to(self._url, self.environment, self._planned_users)
+        self.ended = []
         self._course = Course(time.monotonic_ns(), preparation.run_time_s(options), options.emissions or 0)
         self._stopped_early = False
         self._lookout = None
@@ -391,7 +391,7 @@ class Run:
             workers.tell_of_lost()
 
     def finish(self) -> int | None:
-        """Close the store, write the report, print the summary.
+        """Close the store and write the report; ``tell`` prints the summary.
 
         Returns:
             The verdict's exit code, or None when there is no run to judge.
@@ -410,12 +410,20 @@ class Run:
         keeper.set_meta(ended_at=ended, **self._course.described())
         keeper.close()
         if self.steering is not None:
-            return self.steering.report(keeper.folder)
+            self._found, code = self.steering.report(keeper.folder)
+            self.ended = ended_rows("over", keeper.folder / "capacity.html")
+            return code
         summary = build(keeper.folder, load_slo(self.options.slo) if self.options.slo else None).as_dict()
-        sys.stdout.write("\n" + terminal(summary, keeper.folder) + "\n")
-        sys.stdout.flush()
-        code: int = summary["verdict"]["exit_code"]
-        return code
+        self._found = terminal(summary, keeper.folder)
+        self.ended = ended_rows(str(summary["verdict"]["result"]), keeper.folder / "report.html")
+        return int(summary["verdict"]["exit_code"])
+
+    def tell(self) -> None:
+        """Print what ``finish`` found, once."""
+        found, self._found = self._found, ""
+        if found:
+            sys.stdout.write("\n" + found + "\n")
+            sys.stdout.flush()
 
     def close_fleet(self) -> None:
         """End this process's fleet."""

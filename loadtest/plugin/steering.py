@@ -52,8 +52,8 @@ class Steering(Protocol):
     def stop(self) -> None:
         """The test is being stopped: lead no more."""
 
-    def report(self, folder: Path) -> int:
-        """Write and print what was found; the process's exit code."""
+    def report(self, folder: Path) -> tuple[str, int]:
+        """Write what was found; that in words for the terminal, and the process's exit code."""
 
 
 def steering_of(environment: Any) -> Steering | None:

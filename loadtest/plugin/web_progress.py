@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from loadtest.distributed.progress import Standing
@@ -15,12 +16,18 @@ KEY = "cable-progress"
 _ROUTE = "/stats/requests"
 
 
-def show(web_ui: Any, newest: Callable[[], Standing | None]) -> None:
+def ended_rows(result: str, report: Path) -> list[tuple[str, str]]:
+    """What the tab says of a test that is over: Locust itself goes on, and shows no verdict."""
+    return [("run", "over"), ("result", result), ("report", str(report))]
+
+
+def show(web_ui: Any, newest: Callable[[], Standing | None], ended: Callable[[], list[tuple[str, str]]] = list) -> None:
     """Add the tab.
 
     Args:
         web_ui: Locust's; its application must not have answered a request yet.
         newest: how the run stands; None before it does.
+        ended: names and values of a test that is over; empty before it is.
     """
     columns = [{"key": "name", "title": "What"}, {"key": "value", "title": "How it stands"}]
     arguments = web_ui.template_args
@@ -34,6 +41,7 @@ def show(web_ui: Any, newest: Callable[[], Standing | None]) -> None:
             found = json.loads(response.get_data(as_text=True))
             standing = newest()
             rows = [] if standing is None else [(name or "run", value) for name, value in standing.rows() if value]
+            rows = ended() or rows
             data = [{"name": name, "value": value} for name, value in rows]
             found["extended_stats"] = [*(found.get("extended_stats") or []), {"key": KEY, "data": data}]
             response.set_data(json.dumps(found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from loadtest import __version__
 from loadtest.report import html, wording
@@ -33,6 +33,34 @@ _WORD = {
     "unfinished": ("UNFINISHED", "warn", "?", "The search is not at its end."),
     "generator": ("GENERATOR", "void", "!", "The load generator was the limit: this is no capacity."),
 }
+
+_TERMS: Final = (
+    (
+        "Last pass, first failure",
+        "The highest level that kept all limits below the lowest that broke one: the capacity lies in between.",
+    ),
+    ("pass, fail", "Two of the three windows of a step's hold decide; where they do not agree, it is made again."),
+    (
+        "unsettled",
+        "Throughput or latency was still moving at the end of the hold: made again for longer, and failed if it never "
+        "comes to rest.",
+    ),
+    ("short", "Too few samples for a limit: a higher rate is tried, or the step is made again for longer."),
+    ("invalid", "The load generator was not fit: nothing is said of the target."),
+    (
+        "back at once",
+        "The level below is looked at right after the first failure. A target that fails there has something piled up "
+        "(hysteresis).",
+    ),
+    ("in between", "Halving the interval, by factors, until it is as narrow as was asked for."),
+    ("held long", "90 % of the last pass, held for long: a target may wear out below what it carries for a minute."),
+    ("Deliveries", "Messages times the sockets that each reaches: what costs, and what compares two inboxes."),
+    ("p99 incl. lost", "99 % of deliveries came within this time of the message being due; lost ones never came."),
+    (
+        "Universal Scalability Law",
+        "Throughput by load, with what waiting for each other (contention) and agreeing (coherency) take from it.",
+    ),
+)
 
 
 def page(content: Values, pictures: Mapping[str, Picture]) -> str:
@@ -71,6 +99,7 @@ def view(content: Values) -> Report:
         command=f"loadtest report {plain(run.get('run_id') or '')}",
         version=__version__,
         kind="Capacity",
+        terms=_TERMS,
     )
 
 

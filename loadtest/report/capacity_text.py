@@ -80,6 +80,7 @@ def finding(content: Values) -> list[str]:
         told.append(_hysteresis(content))
     elif content["recovered"]:
         told.append("Right after the overload it carried the level below again.")
+    told += _not_judged(content)
     if not content["watched"]:
         told.append("The target's CPU and memory were not watched.")
     return told
@@ -93,6 +94,16 @@ def _unconfirmed(content: Values) -> str:
     if outcomes == {"invalid"}:
         return "Whether 90 % of it hold for long is not known: the load generator was not fit in that step."
     return "Whether 90 % of it hold for long is not known: that step could not tell."
+
+
+def _not_judged(content: Values) -> list[str]:
+    """The limits that no step which passed could be held against."""
+    passed = [step["margins"] for step in content["steps"] if step["outcome"] == "pass"]
+    if not passed:
+        return []
+    blank = [{m["name"] for m in margins if set(m["parts"]) == {"INCONCLUSIVE"}} for margins in passed]
+    names = sorted(set.intersection(*blank))
+    return [f"Not judged, since too few people connect in a step: {', '.join(map(plain, names))}."] if names else []
 
 
 def _hysteresis(content: Values) -> str:

@@ -71,7 +71,7 @@ def who_was_there(frames: Frames, line: Timeline) -> ink.Picture | None:
         title="Who was there, and who was shown",
         caption=(
             f"{people} as one agent was told of them, over the hold, in a row each. "
-            "Red and yellow are what people complain about. Not judged: the observer was not there, or could not "
+            "Orange and ochre are what people complain about. Not judged: the observer was not there, or could not "
             "be told yet."
         ),
         alt=f"Strips over time for {people}. {told}.",

@@ -203,10 +203,13 @@ def _timeline(loaded: Loaded) -> Timeline:
 
 
 def _facts(soak: Soak, meta: Mapping[str, Any], budget: Budget | None) -> list[Fact]:
-    period = "constant load" if soak.period_h is None else f"repeats every {hours(soak.period_h)}"
+    profile = one_line((meta.get("plan") or {}).get("load_profile") or "flat")
+    shape = "constant" if profile == "flat" else profile
+    period = "" if soak.period_h is None else f", repeats every {hours(soak.period_h)}"
     return [
         Fact("started", one_line(meta.get("started_at") or "")),
-        Fact("hold", f"{hours(soak.hold_h)}, of which {hours(soak.warm_up_h)} is warm-up; {period}"),
+        Fact("hold", f"{hours(soak.hold_h)}, of which {hours(soak.warm_up_h)} is warm-up"),
+        Fact("load", f"{shape}{period}"),
         Fact("population", facts.population(meta.get("population") or {})),
         Fact("budget", one_line(budget.source) if budget is not None and budget.source else "none"),
     ]

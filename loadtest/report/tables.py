@@ -405,5 +405,5 @@ def cut(table: Table) -> Table:
     left_out = len(table.rows) - MOST_ROWS
     if left_out <= 0:
         return table
-    note = f"{wording.many(left_out, 'more row')} in summary.json."
+    note = f"{wording.many(left_out, 'more row')} in summary.json. {table.note}".rstrip()
     return Table(table.name, table.caption, table.columns, table.rows[:MOST_ROWS], note)

@@ -75,10 +75,12 @@ def generator(summary: Mapping[str, Any]) -> Table:
 
 def _read_lag(row: Mapping[str, Any]) -> Cell:
     share = number(row.get("read_lag_exact_share"))
-    most = row.get("read_lag_most_p99_ms")
-    upto = f", at most {milliseconds(most)}" if number(most) is not None else ""
-    bound = "" if share is None or share > _EXACT else f"or more{upto}: {percent(1 - share)} were read with others"
-    return Cell(milliseconds(row.get("read_lag_p99_ms"), row.get("read_lag_n")), bound)
+    least = milliseconds(row.get("read_lag_p99_ms"), row.get("read_lag_n"))
+    most = milliseconds(row.get("read_lag_most_p99_ms"))
+    if share is None or share > _EXACT or most == least:
+        return Cell(least)
+    upto = f", at most {most}" if number(row.get("read_lag_most_p99_ms")) is not None else ""
+    return Cell(least, f"or more{upto}: {percent(1 - share)} were read with others")
 
 
 def _deaf(row: Mapping[str, Any]) -> str:

@@ -18,6 +18,11 @@ _STAGES = {
     "sent_first": ("request to first", "From the written request to the first receiver."),
 }
 
+_NOTE = (
+    "An emission's way from left to right, medians above p99: late is this tool's own, waiting is for one of its REST "
+    "connections, which the target holds. Frame first: the share whose frame came before the answer."
+)
+
 
 def service(summary: Mapping[str, Any]) -> Table:
     """The stages of emissions by event, each with its median and, below it, its p99."""
@@ -40,4 +45,4 @@ def service(summary: Mapping[str, Any]) -> Table:
         *(Column(title, hint) for title, hint in _STAGES.values()),
         Column("frame first", "Share of the emissions whose first frame came before the answer."),
     ]
-    return cut(Table("service", "Where the time goes", columns, rows))
+    return cut(Table("service", "Where the time goes", columns, rows, _NOTE if rows else ""))

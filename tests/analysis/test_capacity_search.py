@@ -171,17 +171,40 @@ def test_a_generator_that_was_not_fit_inside_the_interval_leaves_it_wide():
 def test_few_samples_take_longer_holds():
     """A step with too few samples is held twice, then four times as long; then the search ends and says so."""
     short = Trial("up", 10.0, "short")
-    assert decide(RATE, [short]) == NextStep("up", 10.0, 2, 2)
-    assert decide(RATE, [short, short]) == NextStep("up", 10.0, 3, 4)
+    assert decide(PEOPLE, [short]) == NextStep("up", 10.0, 2, 2)
+    assert decide(PEOPLE, [short, short]) == NextStep("up", 10.0, 3, 4)
 
-    assert decide(RATE, [short] * 3) == Finding("short", None, None)
+    assert decide(PEOPLE, [short] * 3) == Finding("short", None, None)
 
 
 def test_what_needed_longer_holds_once_gets_them_from_then_on():
     """The next level is held as long as the one before had to be."""
     trials = [Trial("up", 10.0, "short"), Trial("up", 10.0, "pass")]
 
-    assert decide(RATE, trials) == NextStep("up", 20.0, 1, 2)
+    assert decide(PEOPLE, trials) == NextStep("up", 20.0, 1, 2)
+
+
+def test_a_rate_with_few_samples_is_passed_over_for_a_higher_one():
+    """Twice the rate has twice the samples, in a usual hold; what passes above settles what lies below."""
+    trials = [Trial("up", 10.0, "short"), Trial("up", 20.0, "short")]
+    assert decide(RATE, trials[:1]) == NextStep("up", 20.0)
+    assert decide(RATE, trials) == NextStep("up", 40.0)
+
+    assert decide(RATE, [*trials, Trial("up", 40.0, "pass")]) == NextStep("up", 80.0)
+
+
+def test_a_rate_that_was_passed_over_is_come_back_to():
+    """Where the next one failed, the one below is held for longer, and ends the search if it still has too few."""
+    trials = [Trial("up", 10.0, "short"), Trial("up", 20.0, "fail")]
+    assert decide(RATE, trials) == NextStep("up", 10.0, 2, 2)
+    assert decide(RATE, [*trials, Trial("up", 10.0, "pass")]) == NextStep("bisect", 14.14, 1, 2)
+
+    assert decide(RATE, [*trials, *[Trial("up", 10.0, "short")] * 2]) == Finding("short", None, 20.0)
+
+
+def test_the_highest_rate_there_is_cannot_be_passed_over():
+    """With nothing above it, it is held for longer."""
+    assert decide(RATE, [Trial("up", RATE.bound, "short")]) == NextStep("up", RATE.bound, 2, 2)
 
 
 def test_what_never_comes_to_rest_has_failed():

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from loadtest.analysis.capacity_step import Step, area, cut, judge
+from loadtest.analysis.capacity_step import Step, area, cut, is_unexercised, judge
 from loadtest.analysis.model import plain
+from loadtest.analysis.slo import parse_slo
 from tests.analysis.search_runs import SLO, SearchRun, span
 
 
@@ -143,6 +144,24 @@ def test_too_few_samples_are_told_as_such():
 
     assert found.outcome == "short"
     assert "--hold" in found.why[0]
+
+
+def test_many_limits_without_samples_are_told_in_a_line():
+    """Two are named, and how many more there are."""
+    limits = parse_slo('[fanout."message.created".agent]\np99_ms = 200\np99_incl_lost_ms = 200\nlast_p99_ms = 200\n')
+    found = judge(SearchRun().talk(range(5, 95), messages=1).build(), span(20, 30, 60), limits)
+
+    assert found.why[0].count("fanout") == 2
+    assert " and 1 more: hold longer" in found.why[0]
+
+
+def test_a_limit_of_connects_waits_for_no_samples():
+    """Where hardly anybody connects no hold is long enough, so such a limit decides nothing, and is kept as that."""
+    limits = parse_slo('[cable]\nconfirm_p99_ms = 9\n[delivery."message.created"]\nlost = 0\n')
+    found = judge(SearchRun().talk(range(5, 95)).build(), span(20, 30, 60), limits)
+
+    assert "pass" == found.outcome
+    assert [m.name for m in found.margins if is_unexercised(m)] == ["cable.confirm_p99_ms max"]
 
 
 def test_a_hold_without_a_window_is_no_step():

@@ -76,7 +76,6 @@ def test_what_was_emitted_was_driven():
         ("team.changed", "not in the plan: --mix team=RATE"),
         ("conversation.contact_changed", "not in the plan: --mix merge=RATE"),
         ("conversation.typing_on", "not in the plan: --typing"),
-        ("message.created", "not in the plan: --emit-rate"),
         ("presence.update", "not in the plan: --heartbeat"),
     ],
 )
@@ -85,6 +84,14 @@ def test_an_event_that_nobody_caused_was_not_in_the_plan(name: str, why: str):
     row = event(RunBuilder(), name)
 
     assert (False, why) == (row["driven"], row["why"])
+
+
+def test_talk_that_nobody_could_take_up_was_in_the_plan():
+    """A rate without contacts is no missing rate."""
+    row = event(RunBuilder(plan={"emit_rate": 10.0}), "message.created")
+
+    assert row["why"] == "in the plan, but nobody could take it up: hold longer, or give more --contacts"
+    assert event(RunBuilder(plan={"emit_rate": 0.0}), "message.created")["why"] == "not in the plan: --emit-rate"
 
 
 def test_an_act_of_the_mix_whose_turn_did_not_come_was_in_the_plan():
@@ -257,7 +264,9 @@ def test_every_cause_names_the_option_that_brings_it():
 
 def test_every_documented_event_can_be_driven():
     """The document's 13 each have a cause."""
-    rows = contract(dialect("seed"))["events"]
+    run = dialect("seed")
+    run.meta["plan"] = {}
+    rows = contract(run)["events"]
 
     assert [True] * len(EVENTS) == [rows[name]["why"].startswith("not in the plan: --") for name in EVENTS]
 

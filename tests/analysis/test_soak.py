@@ -160,6 +160,16 @@ def test_a_target_that_was_not_watched_is_said_to_be():
     assert any("--watch" in text for text in judge(data(Story(watched=False))).warnings)
 
 
+def test_a_day_without_a_period_is_warned_of():
+    """A load that goes up and down is judged at like connections alone, unless the budget says when it repeats."""
+    run = data(Story(day_h=2.0))
+    run.meta["plan"] = {"load_profile": "day=2h@6"}
+
+    assert any('Write period = "2h" under [soak]' in text for text in judge(run, parse_budget(MEMORY)).warnings)
+    with_period = parse_budget(f'[soak]\nperiod = "2h"\n{MEMORY}')
+    assert not any("--load-profile" in text for text in judge(run, with_period).warnings)
+
+
 def test_a_restart_is_warned_of():
     """Memory begins anew with a process, so growth across a restart is not to be trusted."""
     run = data(Story())

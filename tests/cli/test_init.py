@@ -6,8 +6,11 @@ import pytest
 
 from loadtest.analysis import load_slo
 from loadtest.analysis.budget import load_budget
+from loadtest.analysis.summary import summarise
 from loadtest.cli import init, main
 from loadtest.errors import UsageError
+from loadtest.report.writing import run_data
+from loadtest.store import open_run
 from loadtest.target.profile import KEYS, read_profile
 from tests.plugin.locusts import ROOT
 
@@ -98,6 +101,14 @@ def test_the_limits_are_accepted(home):
     limits = load_slo(str(home / "slo.toml"))
 
     assert limits.limits
+
+
+def test_a_minutes_run_can_decide_the_limits(home):
+    """None of them takes more samples than the committed sample has, a minute on the embedded server."""
+    with open_run(ROOT / "reports" / "sample") as run:
+        checks = summarise(run_data(run), load_slo(str(home / "slo.toml"))).verdict.checks
+
+    assert [check.name for check in checks if check.result == "INCONCLUSIVE"] == []
 
 
 def test_every_template_is_packaged_and_every_packaged_one_written():

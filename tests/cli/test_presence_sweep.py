@@ -50,3 +50,17 @@ def test_a_sweep_is_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixt
 
     assert code == 2
     assert "never overwritten" in capsys.readouterr().err
+
+
+def test_an_interrupted_sweep_has_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 130 and how far it came."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("loadtest.drive.presence_sweep.run", interrupt)
+    code = main(["presence-sweep", "--report-dir", str(tmp_path), "--run-id", "mine"])
+
+    assert (130, "loadtest: interrupted after 0 of 5 heartbeats.\n") == (code, capsys.readouterr().err)

@@ -112,6 +112,19 @@ def test_an_observer_that_goes_takes_its_view_along(watched):
     assert totals(batch)["absences_open", "agent", "agent"] == 1
 
 
+def test_an_observer_dropped_just_before_whom_it_watched_is_no_negative_time(watched):
+    """A storm drops both within a moment, and their ends may come in either order: the absence has no length."""
+    subject, clock = watched
+    before_ns = clock.now_ns()
+    clock.advance(0.001)
+    subject.left(BOB, clock.now_ns())
+    subject.left(ADMIN, before_ns)
+    batch = found(subject, clock)
+    hists = [hist for (_, metric, _, _), hist in batch.hists.items() if metric.endswith("detection_censored")]
+
+    assert [(hist.n, hist.underflow) for hist in hists] == [(1, 0)]
+
+
 def test_somebody_missing_from_a_first_view_is_a_mistake_if_it_was_there_before():
     """An observer that comes and is not told of who is there was told wrong."""
     subject, clock = opened()

@@ -135,6 +135,18 @@ def test_more_pairs_after_a_verdict_are_told(tmp_path: Path) -> None:
     assert "judged before, after 1 pair, and" in found["warnings"][-1]
 
 
+def test_a_run_without_a_hold_ends_it_at_once(tmp_path: Path) -> None:
+    """Nothing can be compared without one, so no further run is made; this one is not counted as done."""
+    plan = replace(experiment(2), warm_up_s=25.0)
+    folder = Folder(tmp_path / "ab", plan)
+    with pytest.raises(UsageError, match="hold of 20 s is not longer than the warm-up of 25 s"):
+        run_pairs(plan, folder, 2)
+
+    assert [] == folder.done
+    assert (tmp_path / "ab" / "pair-01-baseline").is_dir()
+    assert not (tmp_path / "ab" / "pair-01-candidate").exists()
+
+
 def test_a_run_that_is_refused_is_the_users_mistake(tmp_path: Path) -> None:
     """With what Locust said; the run is not counted as done."""
     plan = replace(experiment(1), options={"no-such-option": True})

@@ -57,6 +57,15 @@ def test_a_row_that_locust_refuses_is_not_run(tmp_path):
     assert [row.outcome for row in heard] == ["BROKEN", "BROKEN"]
 
 
+def test_a_folder_may_be_named_from_here(tmp_path, monkeypatch):
+    """The default folder is a relative one; a row's truth file is found in it by a run whose working folder differs."""
+    monkeypatch.chdir(tmp_path)
+    refused = replace(FLOOR, options={"agents": -1})
+    found = calibrate([refused], QUICK, Path("reports") / "a")
+
+    assert "--truth" not in found.rows[0].reasons[0]
+
+
 def test_an_interrupted_matrix_ends_its_runs(tmp_path):
     """SIGTERM ends the rows under way; what was judged is kept and the exit code says that it was not all."""
     with subprocess.Popen(

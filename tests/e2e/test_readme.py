@@ -13,6 +13,8 @@ import pytest
 from loadtest.analysis import EXIT_CODES
 from loadtest.analysis.budget import parse_budget
 from loadtest.analysis.slo import parse_slo
+from loadtest.analysis.summary import summarise
+from loadtest.report.writing import run_data
 from loadtest.store import open_run
 from tests.plugin.locusts import ROOT, environment
 
@@ -83,6 +85,14 @@ def test_every_verb_it_names_exists():
 def test_its_limits_are_accepted():
     """The SLO example can be used as it stands."""
     assert parse_slo(_blocks("toml")[0]).limits
+
+
+def test_a_minutes_run_can_decide_its_limits():
+    """The SLO example takes no more samples than the committed sample has."""
+    with open_run(ROOT / "reports" / "sample") as run:
+        checks = summarise(run_data(run), parse_slo(_blocks("toml")[0])).verdict.checks
+
+    assert [check.name for check in checks if check.result == "INCONCLUSIVE"] == []
 
 
 def test_its_identities_are_of_the_schema():

@@ -18,7 +18,7 @@ from loadtest.plugin import listeners
 from loadtest.users import AgentUser, ContactUser
 
 PATIENCE_S = 60
-EVENTS = ("init", "test_start", "spawning_complete", "test_stopping", "test_stop", "quitting")
+EVENTS = ("init", "test_start", "spawning_complete", "test_stopping", "test_stop", "quitting", "quit")
 SMALL = ("--headless", "--agents", "4", "--contacts", "2", "--members", "4", "--deadline", "2", "--spawn-rate", "50")
 
 

@@ -20,7 +20,7 @@ from tests.plugin.locusts import ROOT, environment
 
 
 def quitting(environment):
-    """What Locust does last."""
+    """What Locust does last, up to its tables."""
     environment.events.quitting.fire(environment=environment, reverse=True)
 
 
@@ -114,8 +114,20 @@ def test_quitting_twice_at_once_makes_one_report(holding, capsys):
     quitting(environment)
 
     assert (folder / "report.html").exists()
-    assert 1 == capsys.readouterr().out.count("report.html")
     first.join()
+    environment.events.quit.fire(exit_code=0)
+    environment.events.quit.fire(exit_code=0)
+    assert 1 == capsys.readouterr().out.count("report.html")
+
+
+def test_what_was_found_stands_below_locusts_tables(holding, capsys):
+    """Locust prints its tables between `quitting` and `quit`; the verdict is not scrolled away by them."""
+    environment = holding()
+    quitting(environment)
+    before = capsys.readouterr().out
+    environment.events.quit.fire(exit_code=0)
+
+    assert ("report.html" in before, "report.html" in capsys.readouterr().out) == (False, True)
 
 
 def test_an_impatient_second_ctrl_c_is_taken_at_its_word():

@@ -34,6 +34,25 @@ def options():
     events.init_command_line_parser.remove_listener(defaults)
 
 
+def test_another_host_on_the_page_is_refused(options):
+    """Nobody has looked at it, and no brake was held against it; an emptied one is the old one."""
+    environment = Namespace(host="https://other.example/", parsed_options=options)
+    with pytest.raises(UsageError, match=r"to go to https://other\.example, and this process has looked at http://a:1"):
+        preparation.hold_to("http://a:1", environment, 5)
+    assert (environment.host, options.host) == ("http://a:1", "http://a:1")
+
+    environment.host = ""
+    preparation.hold_to("http://a:1", environment, 5)
+    assert environment.host == "http://a:1"
+
+
+def test_a_rate_on_the_page_is_held_against_the_brake(options):
+    """The form's rate may be another one than that of the command line."""
+    options.max_emit_rate, options.emit_rate = 2.0, 20.0
+    with pytest.raises(UsageError, match="20 messages a second planned, 2 allowed"):
+        preparation.hold_to("http://a:1", Namespace(host="http://a:1/", parsed_options=options), 5)
+
+
 @pytest.mark.parametrize(
     ("users", "expected"), [(None, (50, 5)), (55, (50, 5)), (110, (100, 10)), (11, (10, 1)), (2, (1, 1)), (1, (1, 0))]
 )

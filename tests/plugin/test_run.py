@@ -97,12 +97,13 @@ def test_a_password_in_the_address_is_not_stored(holding, monkeypatch):
 
 
 def test_a_finished_run_has_its_report_and_code(holding, capsys):
-    """The books are closed, the report is written and printed, and the verdict's code is returned."""
+    """The books are closed, the report is written and can be told, and the verdict's code is returned."""
     environment = holding()
     run = environment.cable_run
     folder = run.keeper.folder
     environment.runner.quit()
     code = run.finish()
+    run.tell()
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     row = summary["delivery"]["message.created"]
 

@@ -50,4 +50,5 @@ def test_margins_have_units_and_terms_stand_above_their_meaning():
 
     assert ">at most 200 ms<" in text
     assert ">900 ms<" in text
-    assert "<div><dt>Due time</dt>" in text
+    assert "<div><dt>Last pass, first failure</dt>" in text
+    assert "Presence accuracy and ceiling" not in text

@@ -43,6 +43,20 @@ def test_an_unwatched_target_is_said_to_be_one():
     assert "not watched" not in " ".join(finding(content("watched")))
 
 
+def test_a_limit_that_no_step_could_be_held_against_is_named():
+    """One that some step that passed was held against is not."""
+    made = content()
+    blank = {"name": "cable.confirm_p99_ms max", "value": None, "limit": 9.0, "bound": "max", "unit": "ms"}
+    blank |= {"interval": None, "parts": ["INCONCLUSIVE"] * 3, "result": "INCONCLUSIVE"}
+    passed = [step for step in made["steps"] if step["outcome"] == "pass"]
+    for step in passed:
+        step["margins"].append(dict(blank))
+    assert "too few people connect in a step: cable.confirm_p99_ms max." in " ".join(finding(made))
+
+    passed[0]["margins"][-1]["parts"] = ["PASS"] * 3
+    assert "Not judged" not in " ".join(finding(made))
+
+
 def test_hysteresis_is_told():
     """A target that failed right after the overload and was back later is told as such."""
     made = content()
