@@ -391,6 +391,8 @@ class Ledger:
             return
         named = np.zeros(len(epochs), dtype=np.bool_)
         # arrivals and new emissions meanwhile are of epochs that have not ended
+        for those in self.tallies.epochs():
+            named[those[those < len(named)]] = True
         for number, entry in enumerate([*self.entries.values(), *self._open.values(), *self._order], 1):
             for some in (entry.who, entry.required, entry.missing):
                 if some is not None and len(some):

@@ -169,6 +169,14 @@ class Tallies:
         """Tallies that are not closed."""
         return len(self._open)
 
+    def epochs(self) -> Iterator[NDArray[np.int64]]:
+        """The epochs that are named here, each perhaps several times: arrays of shape (n,)."""
+        for tally in (*self._open.values(), *self._closed.values()):
+            yield tally.required
+            yield np.array([*tally.counts, *tally.missing], dtype=np.int64)
+        yield np.array([epoch for _, _, epoch, _ in self._early], dtype=np.int64)
+        yield np.array([epoch for _, epoch, _ in self._astray], dtype=np.int64)
+
     # -- actions -----------------------------------------------------------------------------------------------------
 
     def begin(self, key: bytes, action: Action, least: int, most: int | None, state: str | None = None) -> Part:

@@ -196,6 +196,26 @@ def test_who_ended_is_charged_as_cut(cause, column):
     assert (1, False) == (found[column, "agent"], ("lost", "agent") in found)
 
 
+def test_who_ended_long_ago_is_nobody_else_yet():
+    """While a busy subject's tally is open, numbers of subscriptions that it names are given to no others."""
+    desk = Desk(people=(BOB, CLEO))
+    desk.act()
+    desk.frames(BOB, CLEO)
+    desk.books.ended(BOB, desk.epochs[BOB], desk.clock.advance(1), EndCause.BY_US)
+    for _ in range(1100):
+        desk.books.ended(DAN, desk.books.confirmed(DAN, desk.clock.now_ns()), desk.clock.now_ns(), EndCause.BY_US)
+    for _ in range(20):
+        desk.act()
+        desk.frames(CLEO)
+        desk.judge(6)
+    for _ in range(1100):
+        desk.books.confirmed(DAN, desk.clock.now_ns())
+    found = desk.judge()
+
+    assert (42, 22, 20) == tuple(found[column, "agent"] for column in ("expected", "delivered", "cut_by_us"))
+    assert ("lost", "agent") not in found
+
+
 def test_the_wrong_hands_are_a_leak():
     """Each frame they got is one, since several actions of a tally may have leaked."""
     desk = Desk(people=(BOB, DAN))
