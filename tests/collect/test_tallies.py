@@ -212,7 +212,25 @@ def test_who_ended_long_ago_is_nobody_else_yet():
         desk.books.confirmed(DAN, desk.clock.now_ns())
     found = desk.judge()
 
-    assert (42, 22, 20) == tuple(found[column, "agent"] for column in ("expected", "delivered", "cut_by_us"))
+    assert (22, 22) == tuple(found[column, "agent"] for column in ("expected", "delivered"))
+    assert not {("lost", "agent"), ("cut_by_us", "agent")} & found.keys()
+
+
+@pytest.mark.parametrize("busy", [0, 1, 20])
+def test_who_ended_is_charged_with_what_was_missing_then(busy):
+    """Actions that go on after its end concern it no more, however long the subject stays busy."""
+    desk = Desk(people=(BOB, CLEO))
+    desk.act()
+    desk.act()
+    desk.frames(BOB, CLEO, CLEO)
+    desk.books.ended(BOB, desk.epochs[BOB], desk.clock.advance(0.01), EndCause.BY_PEER)
+    for _ in range(busy):
+        desk.act()
+        desk.frames(CLEO)
+        desk.judge(6)
+    found = desk.judge()
+
+    assert (4 + busy, 3 + busy, 1) == tuple(found[c, "agent"] for c in ("expected", "delivered", "cut_by_peer"))
     assert ("lost", "agent") not in found
 
 
