@@ -330,7 +330,7 @@ class Tallies:
         return tally.least - sum(least for written_ns, least in tally.acts if written_ns > end_ns)
 
     def _settle_ends(self, tally: _Tally, before_ns: int) -> None:
-        """Of a busy subject: what epochs that ended before ``before_ns`` were owed; forget the actions of until then."""
+        """Of a busy subject: what epochs that ended before ``before_ns`` were owed; forgets actions until then."""
         for epoch in tally.required[self._epochs.end_ns[tally.required] <= before_ns].tolist():
             tally.owed[epoch] = self._owed(tally, epoch)
         while tally.acts and tally.acts[0][0] <= before_ns:
