@@ -113,6 +113,21 @@ def test_a_leak_is_a_failure() -> None:
     assert ["outsider"] == result.findings[-1].data["leaked_to"]
 
 
+def test_who_could_not_subscribe_is_no_witness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An outsider whose token is wrong hears nothing, whatever leaks."""
+    monkeypatch.setattr(probe_delivery, "CONFIRM_S", 0.5)
+
+    def spoil(stage: Stage) -> None:
+        for part in ("outsider", "stranger"):
+            stage.identifiers[part] = stage.identifiers[part].replace("pubsub_token", "pubsub_tokem")
+
+    _, result = played(cast_of(), change=spoil)
+
+    assert ("untested", "nobody else could subscribe") == (
+        states(result)["audience"], result.findings[-1].value,
+    )  # fmt: skip
+
+
 def test_a_bad_token_of_the_file_is_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     """A subscription that is neither confirmed nor rejected names the fields to check."""
     monkeypatch.setattr(probe_delivery, "CONFIRM_S", 0.3)
