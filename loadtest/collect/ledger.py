@@ -381,7 +381,7 @@ class Ledger:
         if len(ended) < max(_RECYCLED_AT_LEAST, len(epochs) // 2):
             return
         entries = [*self.entries.values(), *self._open.values(), *self._order]
-        free = yield from unnamed(ended, len(epochs), entries)
+        free = yield from unnamed(ended, len(epochs), entries, self.tallies.epochs())
         self._order.reused(free)
         epochs.recycle(free)
 

@@ -17,14 +17,15 @@ _A_STEP: Final = 256
 
 
 def unnamed(
-    ended: NDArray[np.int64], epochs: int, entries: Iterable[Entry]
+    ended: NDArray[np.int64], epochs: int, entries: Iterable[Entry], others: Iterable[NDArray[np.int64]] = ()
 ) -> Generator[None, None, NDArray[np.int64]]:
-    """Those of the ended epochs that none of the entries names.
+    """Those of the ended epochs that nobody names.
 
     Args:
         ended: numbers of epochs that ended, shape (n,).
         epochs: how many numbers there are.
         entries: whatever may name an epoch.
+        others: what else is named, at once: arrays of shape (n,).
 
     Yields:
         After some hundred entries, so that the caller can spread the work: arrivals and new emissions meanwhile are of
@@ -34,6 +35,8 @@ def unnamed(
         The numbers, in their order, shape (at most n,).
     """
     named = np.zeros(epochs, dtype=np.bool_)
+    for those in others:
+        named[those[those < epochs]] = True
     for number, entry in enumerate(entries, 1):
         for some in (entry.who, entry.required, entry.missing):
             if some is not None and len(some):

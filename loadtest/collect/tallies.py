@@ -10,8 +10,9 @@ all the time it asks
 - that the last frame shows the state last set, where an action of ours set one and nothing can have changed it since:
   else that change was lost, whatever the count.
 
-A subscription that ended is charged with what was missing then as cut. What comes after the tally was closed, and was
-missing, is late. There are no latencies: a frame cannot be told to be a certain action's.
+A subscription that ended is charged with what was missing then as cut, and with no action that came after. What comes
+after the tally was closed, and was missing, is late. There are no latencies: a frame cannot be told to be a certain
+action's.
 """
 
 from __future__ import annotations
@@ -115,6 +116,8 @@ class _Tally:
     counts: dict[int, int] = field(default_factory=dict)
     shown: dict[int, str | None] = field(default_factory=dict)
     missing: dict[int, int] = field(default_factory=dict)
+    acts: deque[tuple[int, int]] = field(default_factory=deque)  # the newest: when written, least of it
+    owed: dict[int, int] = field(default_factory=dict)  # by epoch that ended, the least it had to get by then
     kept_until_ns: int = 0
 
     def allow(self, most: int | None) -> None:
@@ -168,6 +171,14 @@ class Tallies:
     def open_count(self) -> int:
         """Tallies that are not closed."""
         return len(self._open)
+
+    def epochs(self) -> Iterator[NDArray[np.int64]]:
+        """The epochs that are named here, each perhaps several times: arrays of shape (n,)."""
+        for tally in (*self._open.values(), *self._closed.values()):
+            yield tally.required
+            yield np.array([*tally.counts, *tally.missing], dtype=np.int64)
+        yield np.array([epoch for _, _, epoch, _ in self._early], dtype=np.int64)
+        yield np.array([epoch for _, epoch, _ in self._astray], dtype=np.int64)
 
     # -- actions -----------------------------------------------------------------------------------------------------
 
@@ -254,6 +265,7 @@ class Tallies:
                 if before_ns > written_ns - self._deadline_ns:
                     tally.allow(most)
         tally.least += part.least
+        tally.acts.append((written_ns, part.least))
         tally.emitted += part.own
         if written_ns >= tally.last_ns:
             tally.last_ns, tally.state = written_ns, part.state
@@ -285,6 +297,7 @@ class Tallies:
         for key, tally in list(self._open.items()):
             over = not tally.waiting and now_ns >= tally.last_ns + self._patience_ns
             if not over and not final:
+                self._settle_ends(tally, now_ns - self._patience_ns)
                 continue
             del self._open[key]
             if tally.first is not None:
@@ -308,6 +321,21 @@ class Tallies:
             if not allowed:
                 del self._allowed[key]
 
+    def _owed(self, tally: _Tally, epoch: int) -> int:
+        """The least that a required epoch had to get: of an action that came after its end it had to get nothing."""
+        owed = tally.owed.get(epoch)
+        if owed is not None:
+            return owed
+        end_ns = int(self._epochs.end_ns[epoch])
+        return tally.least - sum(least for written_ns, least in tally.acts if written_ns > end_ns)
+
+    def _settle_ends(self, tally: _Tally, before_ns: int) -> None:
+        """Of a busy subject: what epochs that ended before ``before_ns`` were owed; forgets actions until then."""
+        for epoch in tally.required[self._epochs.end_ns[tally.required] <= before_ns].tolist():
+            tally.owed[epoch] = self._owed(tally, epoch)
+        while tally.acts and tally.acts[0][0] <= before_ns:
+            tally.acts.popleft()
+
     def _close(self, tally: _Tally, first: Part, batch: Batch, *, over: bool) -> None:
         limit_ns = tally.last_ns + self._deadline_ns
         allowed = set(self._judge.allowed_of(first.action).tolist())
@@ -319,19 +347,19 @@ class Tallies:
             row[column] = row.get(column, 0) + value
 
         for epoch in tally.required.tolist():
-            count = tally.counts.get(epoch, 0)
-            came = min(count, tally.least)
+            count, least = tally.counts.get(epoch, 0), self._owed(tally, epoch)
+            came = min(count, least)
             ended = int(self._epochs.end_ns[epoch]) <= limit_ns
-            if not ended and came == tally.least and tally.state not in (None, tally.shown.get(epoch)):
+            if not ended and came == least and tally.state not in (None, tally.shown.get(epoch)):
                 came -= 1  # whatever came, it was not the last change
-            add(epoch, "expected", tally.least)
+            add(epoch, "expected", least)
             add(epoch, "delivered", came)
-            if came < tally.least:
+            if came < least:
                 by_peer = bool(self._epochs.is_cut_by_peer(np.array([epoch]))[0])
                 column = ("cut_by_peer" if by_peer else "cut_by_us") if ended else "lost" if over else "undetermined"
-                add(epoch, column, tally.least - came)
+                add(epoch, column, least - came)
                 if column == "lost":
-                    tally.missing[epoch] = tally.least - came
+                    tally.missing[epoch] = least - came
         for epoch, count in tally.counts.items():
             if int(self._epochs.identity[epoch]) not in allowed:
                 add(epoch, "leaked", count)

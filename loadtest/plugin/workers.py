@@ -252,8 +252,10 @@ class RemoteWorkers:
         elif not self._is_hurried:
             gone = {*self._drained, *self.lost()}  # who is lost is told of as that
             for client_id in [one for one in self._members if one not in gone]:
-                text = "had not closed its books when the drain was over: what it had open is missing"
-                self._keeper.note("generator_error", f"worker {client_id} {text}")
+                text = (
+                    f"worker {client_id} had not closed its books when the drain was over: what it had open is missing"
+                )
+                self._keeper.note("generator_error", text)
 
     def shortage(self) -> str:
         """Why nobody is connected; empty when somebody is."""

@@ -221,14 +221,17 @@ class RestClient:
 
     def _connect(self) -> _Connection:
         failure: OSError | None = None
-        for family, kind, protocol, _, address in gevent.socket.getaddrinfo(
-            self._target.host, self._target.port, 0, gevent.socket.SOCK_STREAM
-        ):
+        deadline_s = time.monotonic() + self._timeout_s
+        found = gevent.socket.getaddrinfo(self._target.host, self._target.port, 0, gevent.socket.SOCK_STREAM)
+        for number, (family, kind, protocol, _, address) in enumerate(found):
             sock = gevent.socket.socket(family, kind, protocol)
             try:
                 if self._bind is not None:
                     self._bind(sock, family)
+                left_s = deadline_s - time.monotonic()
+                sock.settimeout(max(left_s, 0.001) / (len(found) - number))  # one that is dead leaves time for the next
                 sock.connect(address)
+                sock.settimeout(None)
                 sock.setsockopt(gevent.socket.IPPROTO_TCP, gevent.socket.TCP_NODELAY, 1)
                 if self._context is not None:
                     sock = self._context.wrap_socket(sock, server_hostname=self._target.host)

@@ -73,11 +73,13 @@ class Stage:
         cast: who they are.
         sockets: by part (``agent``, ``contact``, ``outsider``, ``stranger``).
         identifiers: what each subscribes with.
+        subscribed: the parts whose subscription was confirmed.
     """
 
     cast: Cast
     sockets: dict[str, ProbeSocket] = field(default_factory=dict)
     identifiers: dict[str, str] = field(default_factory=dict)
+    subscribed: set[str] = field(default_factory=set)
 
     def take(self, part: str, socket: ProbeSocket) -> None:
         """Give a part its socket."""
@@ -109,7 +111,10 @@ async def _confirm(stage: Stage, part: str) -> float | str | None:
     answer = await socket.until(lambda a: isinstance(a.event, Confirmed | Rejected), CONFIRM_S)
     if answer is None:
         return None
-    return "rejected" if isinstance(answer.event, Rejected) else answer.event.elapsed_ns / 1e9  # type: ignore[union-attr]
+    if isinstance(answer.event, Rejected):
+        return "rejected"
+    stage.subscribed.add(part)
+    return answer.event.elapsed_ns / 1e9  # type: ignore[union-attr]
 
 
 def _confirmed(part: str, seen: float | str | None) -> Finding:
@@ -306,7 +311,10 @@ def _audience(stage: Stage, word: str) -> Finding:
             "Compare inbox_ids and roles of the identities with the installation, then look at the broadcast's tokens",
             {"leaked_to": wrong},
         )
-    asked = [part for part in ("outsider", "stranger") if part in stage.sockets]
+    asked = [part for part in ("outsider", "stranger") if part in stage.subscribed]  # who is not, hears nothing anyway
+    if not asked and {"outsider", "stranger"} & stage.sockets.keys():
+        why, remedy = "nobody else could subscribe", "Check the tokens of the others in the identities file"
+        return Finding("audience", "untested", why, "", remedy)
     if not asked:
         return Finding(
             "audience", "untested", "nobody else in the identities file", "", "Give identities of others too"

@@ -200,15 +200,20 @@ class Session:
         if self.is_confirmed:
             self._end(self._ended("left"))
 
-    def strike(self, departure: Departure) -> None:
+    def strike(self, departure: Departure) -> bool:
         """Lose the socket now, as planned by a storm: the user comes back as the client does.
 
         Args:
             departure: ``left`` with a close frame, ``cut`` without, ``frozen`` leaves it open and unread.
+
+        Returns:
+            Whether there was one to lose.
         """
-        if self.is_confirmed:
-            self._departure = departure
-            self._end(self._ended("dropped", closed=True, detail="storm"))
+        if not self.is_confirmed:
+            return False
+        self._departure = departure
+        self._end(self._ended("dropped", closed=True, detail="storm"))
+        return True
 
     def read_slowly(self) -> None:
         """Be a socket that does not keep up, until it is over: connect, subscribe, then read as the plan says.

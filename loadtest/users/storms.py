@@ -38,8 +38,12 @@ class Struck(Protocol):
     def identity(self) -> int:
         """Number of the identity."""
 
-    def strike(self, departure: Departure) -> None:
-        """Drop its socket; its user then does what a client does that lost it."""
+    def strike(self, departure: Departure) -> bool:
+        """Drop its socket; its user then does what a client does that lost it.
+
+        Returns:
+            Whether there was one to drop.
+        """
 
 
 class Shore(Protocol):
@@ -146,8 +150,8 @@ class Storms:
             told = f"{many(len(struck), 'socket')} {noun(len(struck), 'is', 'are')} dropped ({storm.manner})"
             begun = self._begin(storm, shore.clock.now_ns(), told)
             for number, session in enumerate(struck, 1):
-                self._strike(begun, session.identity, shore.clock.now_ns())
-                session.strike(_DEPARTURES[storm.manner])
+                if session.strike(_DEPARTURES[storm.manner]):  # it may have left while others had their turn
+                    self._strike(begun, session.identity, shore.clock.now_ns())
                 if number % _A_TURN == 0:
                     gevent.sleep(0)
 

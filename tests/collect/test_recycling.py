@@ -6,9 +6,9 @@ from loadtest.collect.entry import Entry
 from loadtest.collect.recycling import unnamed
 
 
-def found(ended, epochs, entries):
+def found(ended, epochs, entries, others=()):
     """What is unnamed, and after how many steps."""
-    steps, work = 0, unnamed(np.array(ended), epochs, entries)
+    steps, work = 0, unnamed(np.array(ended), epochs, entries, others)
     while True:
         try:
             next(work)
@@ -33,6 +33,7 @@ def test_whoever_received_is_required_or_missing_is_named():
     entries = [entry(who=[1, 9]), entry(required=[3]), entry(missing={5}), entry()]
 
     assert ([2, 4], 0) == found([1, 2, 3, 4, 5], 6, entries)
+    assert ([4], 0) == found([1, 2, 3, 4, 5], 6, entries, [np.array([2, 2, 7]), np.array([], np.int64)])
 
 
 def test_the_work_is_spread():

@@ -196,6 +196,44 @@ def test_who_ended_is_charged_as_cut(cause, column):
     assert (1, False) == (found[column, "agent"], ("lost", "agent") in found)
 
 
+def test_who_ended_long_ago_is_nobody_else_yet():
+    """While a busy subject's tally is open, numbers of subscriptions that it names are given to no others."""
+    desk = Desk(people=(BOB, CLEO))
+    desk.act()
+    desk.frames(BOB, CLEO)
+    desk.books.ended(BOB, desk.epochs[BOB], desk.clock.advance(1), EndCause.BY_US)
+    for _ in range(1100):
+        desk.books.ended(DAN, desk.books.confirmed(DAN, desk.clock.now_ns()), desk.clock.now_ns(), EndCause.BY_US)
+    for _ in range(20):
+        desk.act()
+        desk.frames(CLEO)
+        desk.judge(6)
+    for _ in range(1100):
+        desk.books.confirmed(DAN, desk.clock.now_ns())
+    found = desk.judge()
+
+    assert (22, 22) == tuple(found[column, "agent"] for column in ("expected", "delivered"))
+    assert not {("lost", "agent"), ("cut_by_us", "agent")} & found.keys()
+
+
+@pytest.mark.parametrize("busy", [0, 1, 20])
+def test_who_ended_is_charged_with_what_was_missing_then(busy):
+    """Actions that go on after its end concern it no more, however long the subject stays busy."""
+    desk = Desk(people=(BOB, CLEO))
+    desk.act()
+    desk.act()
+    desk.frames(BOB, CLEO, CLEO)
+    desk.books.ended(BOB, desk.epochs[BOB], desk.clock.advance(0.01), EndCause.BY_PEER)
+    for _ in range(busy):
+        desk.act()
+        desk.frames(CLEO)
+        desk.judge(6)
+    found = desk.judge()
+
+    assert (4 + busy, 3 + busy, 1) == tuple(found[c, "agent"] for c in ("expected", "delivered", "cut_by_peer"))
+    assert ("lost", "agent") not in found
+
+
 def test_the_wrong_hands_are_a_leak():
     """Each frame they got is one, since several actions of a tally may have leaked."""
     desk = Desk(people=(BOB, DAN))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 
 import gevent
+import gevent.socket
 import pytest
 
 from loadtest.api import Call, Endpoint
@@ -210,6 +212,25 @@ def test_refused() -> None:
         reply = client_of(bound.getsockname()[1]).send(call("/"))
 
     assert (reply.error, reply.sent, reply.responded_ns) == ("refused", False, None)
+
+
+def test_an_address_that_answers_nobody_leaves_time_for_the_next(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name with a dead address, such as an IPv6 one that nothing routes to, is reached by another."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as dead, contextlib.ExitStack() as stack:
+        for _ in range(4):  # what its queue has no room for is not answered
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(dead.getsockname())
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+            for port in (dead.getsockname()[1], server.http)
+        ]
+        monkeypatch.setattr(gevent.socket, "getaddrinfo", lambda *_: found)
+        reply = client_of(server.http, timeout_s=4.0).send(call("/"))
+
+    assert (reply.status, reply.error) == (200, None)
 
 
 def test_unknown_name() -> None:

@@ -10,6 +10,7 @@ import pytest
 from loadtest.clock import NS_PER_S
 from loadtest.collect import EndCause
 from loadtest.plan.storm import parse_storms
+from loadtest.users import storms as storms_module
 from loadtest.users.storms import Storms
 from tests.collect.support import ADMIN, BOB, CLEO, CONTACT_1, action, collector
 
@@ -31,10 +32,13 @@ class Shore:
         return [SimpleNamespace(identity=n, strike=lambda how, n=n: self.drop(n, how)) for n in self.epochs]
 
     def drop(self, n, how="peer"):
-        """Somebody's subscription ends."""
+        """Somebody's subscription ends; returns whether it stood."""
+        if n not in self.epochs:
+            return False
         cause = EndCause.BY_PEER if how == "peer" else EndCause.BY_US
         self.collector.ended(n, self.epochs.pop(n), self.clock.now_ns(), cause)
         self.struck.append((n, how))
+        return True
 
     def come_back(self, storms, n, after_s):
         """Somebody connects and is confirmed so long after now."""
@@ -92,6 +96,26 @@ def test_who_is_struck_comes_back_and_what_it_missed_is_counted(shore):
     assert [hists["storm.back"].min_us, hists["storm.back"].max_us] == [4_000_000, 6_000_000]
     assert not counts(batch, "delivery.lost")
     assert [note.kind for note in batch.notes if note.kind == "storm"] == ["storm"]
+
+
+def test_who_has_just_left_is_not_dropped(shore, monkeypatch):
+    """Others have their turn while thousands are dropped: whoever leaves by its plan meanwhile comes back by that."""
+    monkeypatch.setattr(storms_module, "_A_TURN", 1)
+    storms = Storms(shore, parse_storms("100%@0s:abrupt"))
+    storms.start(shore.clock.now_ns())
+    with gevent.Timeout(30):
+        while not shore.struck:
+            gevent.sleep(0)
+        shore.drop(CONTACT_1, "left")
+        while shore.epochs:
+            gevent.sleep(0)
+    storms.stop()
+    shore.come_back(storms, CONTACT_1, 60)
+    batch = shore.collector.batch
+
+    assert shore.struck.count((CONTACT_1, "left")) == 1
+    assert counts(batch, "storm.dropped") == {("storm.dropped", "1 abrupt", ""): 3}
+    assert not [key for key in batch.hists if key[1] == "storm.back"]
 
 
 def test_accidents_are_no_redeploy(shore):
