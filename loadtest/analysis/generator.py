@@ -20,8 +20,10 @@ from loadtest.collect.read_lag import READ_LAG_LIMIT_MS
 from loadtest.nouns import many
 
 MAX_MARKED_SHARE = 0.05
-_SHARES = frozenset({"cpu", "dropped", "overflow"})  # what is measured as a share; all else is in milliseconds
 """More marked windows than this share of the hold make a run INVALID."""
+
+_SHARES = frozenset({"cpu", "dropped", "overflow"})
+"""What is measured as a share; all else is in milliseconds."""
 
 WORKER_CPU_SHARE = 0.6
 """Share of a core up to which a worker reads without a queue of its own (measured: tests/bench)."""
@@ -135,6 +137,11 @@ def invalid_reasons(data: RunData, series: Series, line: Timeline, section: Sect
         reasons.append(_marked_reason(line) + _backlog(series, line) + _more_workers(data, line, section))
     for kind, remedy in FATAL_NOTES.items():
         reasons += [f"{kind.replace('_', ' ').capitalize()}: {text}. {remedy}." for _, text, _ in notes_of(data, kind)]
+    if line.hold.size and not series.pool("loop_lag", line.hold).n:
+        reasons.append(
+            "The generator recorded nothing about itself in the hold, so that nobody knows whether it was fit: look at "
+            "its log, and run again."
+        )
     outside, samples = series.out_of_range(line.hold)
     if samples and outside / samples > MAX_OUT_OF_RANGE_SHARE:
         reasons.append(

@@ -262,7 +262,8 @@ def _beats(series: Series, windows: Windows, what: str, role: str) -> int | None
 def _pairs_share(data: RunData) -> float | None:
     """Share of all pairs that were followed; None where nobody said.
 
-    Pairs within one worker only are followed, so that the whole is reckoned from the population of the run.
+    Each process tells of its own observers; a worker that never told is missing there, and not in the population of
+    the run, which the whole is reckoned from where that is more.
     """
     followed, there = (sum(_last(data, name)) for name in ("presence.pairs", "presence.pairs_all"))
     people = data.meta.get("population") or {}

@@ -8,7 +8,9 @@ from typing import Any
 
 from loadtest.cli.gate_options import add_gate_options, gate_of
 
-EPILOG = "Exits with 0 PASS, 1 FAIL, 3 INCONCLUSIVE, 2 when runs cannot be read or compared."
+EPILOG = (
+    "Exits with 0 PASS, 1 FAIL, 3 INCONCLUSIVE, 2 when runs cannot be made, read or compared, 4 when this tool failed."
+)
 
 
 def add_parser(verbs: Any) -> None:

@@ -70,8 +70,8 @@ def reasons(summary: Mapping[str, Any]) -> list[str]:
     share = min((value for value in shares if value is not None), default=1.0)
     if share < 1.0:
         said.append(
-            f"{percent(share)} of all pairs of observer and target were followed: those within one worker, and above "
-            f"--presence-pairs those of a sample of observers drawn by the seed."
+            f"{percent(share)} of all pairs of observer and target were followed: above --presence-pairs those of a "
+            f"sample of observers drawn by the seed."
         )
     return said
 

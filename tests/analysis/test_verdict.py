@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from loadtest.analysis import Check, Verdict, summarise
@@ -202,6 +204,17 @@ def test_a_killed_run_is_no_pass():
     verdict = verdict_of(typical(drain=None, interrupted=None, ended_at=None, run_time_s=300.0, ran_s=None))
 
     assert (verdict.result, verdict.exit_code) == ("INCONCLUSIVE", 3)
+
+
+def test_a_generator_that_says_nothing_of_itself_is_not_fit():
+    """No sample of its loop in the whole hold: a run of which nobody knows whether it measured."""
+    run = typical()
+    data = run.build()
+    silent = replace(data, hists=data.hists[data.hists["metric"] != "loop_lag"])
+    verdict = summarise(silent).verdict
+
+    assert ("INVALID", "INVALID") == (verdict.result, check_of(verdict, "generator valid").result)
+    assert "recorded nothing about itself" in verdict.reasons[0]
 
 
 def test_a_lost_worker_is_invalid():
