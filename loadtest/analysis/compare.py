@@ -228,7 +228,7 @@ def _usable(
     """The runs that measured something; paired, both of a pair must have."""
     bad = [run for run in (*baseline, *candidate) if run["verdict"]["result"] == "INVALID"]
     if bad:
-        named = [f"{run['run']['id']}{_because(run)}" for run in bad[:_MOST_NAMED]]
+        named = [f"{run['run']['id']}{_because(run, whole=not n)}" for n, run in enumerate(bad[:_MOST_NAMED])]
         names = ", ".join(named) + (" and more" if len(bad) > _MOST_NAMED else "")
         warnings.append(f"{len(bad)} of {len(baseline) + len(candidate)} runs are INVALID and left out: {names}.")
     if not paired:
@@ -242,9 +242,13 @@ def _usable(
     return [a for a, _ in good], [b for _, b in good]
 
 
-def _because(run: RunSummary) -> str:
+def _because(run: RunSummary, *, whole: bool) -> str:
+    """Why a run is INVALID; not whole, its first sentence, since what to do about it is mostly the same for all."""
     reasons = run["verdict"].get("reasons") or []
-    return f" ({str(reasons[0]).rstrip('.')})" if reasons else ""
+    if not reasons:
+        return ""
+    told = str(reasons[0])
+    return f" ({(told if whole else told.partition('. ')[0]).rstrip('.')})"
 
 
 def _compared(

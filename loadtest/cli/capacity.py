@@ -90,10 +90,12 @@ def run(options: argparse.Namespace) -> int:
             on_line=lambda line: print(line, flush=True),
         )
     except KeyboardInterrupt:
+        if (folder / JSON_NAME).exists():
+            print("\n" + terminal(read_answer(folder), folder), flush=True)
         print(f"loadtest: interrupted. --run-id {folder.name} --resume goes on.", file=sys.stderr)
         return EXIT_INTERRUPTED
     if outcome.exit_code == 2:
-        raise UsageError("the search was refused", where="loadtest capacity", remedy=outcome.complaint())
+        raise UsageError("the search was refused", where="capacity", remedy=outcome.complaint())
     if not (folder / JSON_NAME).exists():
         raise GeneratorError(f"the search in {folder} left no answer", remedy=outcome.complaint())
     answer = read_answer(folder)
@@ -107,6 +109,10 @@ def run_options(options: argparse.Namespace) -> dict[str, object]:
     Raises:
         UsageError: one of them is unusable.
     """
+    from loadtest.analysis import load_slo
+
+    if options.slo is not None:
+        load_slo(str(options.slo))
     return {
         **_OURS,
         "members": 20,

@@ -81,7 +81,8 @@ class PairsProgress:
         self._made += 1
         self._took_s += self._monotonic_s() - self._since_s
         left = f"; about {duration(self._left_s())} left" if self._left() else ""
-        self._say(f"pair {slot.pair:>2} of {self._experiment.pairs}  {slot.arm:<9}  {outcome.verdict}{left}")
+        why = f" (why: {outcome.folder / 'report.html'})" if outcome.verdict == "INVALID" else ""
+        self._say(f"pair {slot.pair:>2} of {self._experiment.pairs}  {slot.arm:<9}  {outcome.verdict}{why}{left}")
 
     def clear(self) -> None:
         """Take the line that is written over away."""

@@ -81,7 +81,7 @@ def plan_of(options: argparse.Namespace) -> ProbePlan:
     profile = read_profile(options.target) if options.target else None
     url = options.url or (profile.url if profile else None)
     if url is None:
-        raise UsageError("no target", where="loadtest probe", remedy="Give its URL, or a profile with --target")
+        raise UsageError("no target", where="probe", remedy="Give its URL, or a profile with --target")
 
     def chosen(option: Any, key: str, default: Any = None) -> Any:
         return option if option is not None else profile.get(key, default) if profile else default

@@ -187,6 +187,17 @@ def test_invalid_runs_are_left_out_with_their_pair():
     assert (7, "1 of 16 runs are INVALID and left out: base-0.") == (found.pairs, found.warnings[0])
 
 
+def test_what_to_do_about_invalid_runs_is_said_once():
+    """The first one's reason is whole, the others' are their first sentences."""
+    base, cand = arms()
+    for run in base[:2]:
+        run["verdict"] |= {"result": "INVALID", "reasons": ["generator valid: 9.5 % marked. Take another machine."]}
+    found = compare(base, cand)
+
+    told = "base-0 (generator valid: 9.5 % marked. Take another machine), base-1 (generator valid: 9.5 % marked)."
+    assert f"2 of 16 runs are INVALID and left out: {told}" == found.warnings[0]
+
+
 def test_nothing_valid_is_inconclusive():
     """When all pairs fell out, nothing passes."""
     base, cand = arms(pairs=2)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 import pytest
 
 from loadtest.cli import capacity, main
 from loadtest.errors import UsageError
+from tests.report.searches import content
 
 
 def options(*words: str) -> argparse.Namespace:
@@ -46,6 +48,31 @@ def test_what_cannot_be_searched_is_refused(words):
     """Out of bounds, or the verb's own options behind the dashes."""
     with pytest.raises(UsageError):
         capacity.run_options(options(*words))
+
+
+def test_limits_that_cannot_be_read_are_refused_before_anything_runs(tmp_path, capsys):
+    """The file is named, and no folder is made."""
+    code = main(["capacity", "--slo", str(tmp_path / "nope.toml"), "--report-dir", str(tmp_path / "reports")])
+
+    assert (2, True) == (code, "nope.toml: cannot read the SLO file" in capsys.readouterr().err)
+    assert not (tmp_path / "reports").exists()
+
+
+def test_an_interrupted_search_says_what_it_has(tmp_path, monkeypatch, capsys):
+    """The search writes its answer before it ends, and that is told with how to go on."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+
+    def interrupt(*_, **__):
+        (folder / "capacity.json").write_text(json.dumps(content("unfinished")), encoding="utf-8")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("loadtest.drive.capacity.search", interrupt)
+    code = main(["capacity", "--report-dir", str(tmp_path), "--run-id", "mine"])
+    said = capsys.readouterr()
+
+    assert (130, True) == (code, "The search is not at its end" in said.out)
+    assert "--run-id mine --resume goes on" in said.err
 
 
 def test_going_on_names_the_search(capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,18 @@ def test_the_expected_time_comes_first(tmp_path: Path) -> None:
     PairsProgress(plan, folder, out, io.StringIO()).begin()
 
     assert f"up to 12 pairs, 24 runs (1 of them is there), about 19 min, into {tmp_path / 'ab'}\n" == out.getvalue()
+
+
+def test_a_run_that_counts_for_nothing_names_its_report(tmp_path: Path) -> None:
+    """Whoever waits for hours wants to know why the first run is INVALID before the last one is made."""
+    plan = experiment(1)
+    out = io.StringIO()
+    progress = PairsProgress(plan, Folder(tmp_path / "ab", plan), out, io.StringIO(), iter([0.0, 40.0]).__next__)
+    slot = next(iter(plan.slots()))
+    progress.start(slot)
+    progress.end(slot, replace(outcome(tmp_path / "one"), verdict="INVALID"))
+
+    assert f"INVALID (why: {tmp_path / 'one' / 'report.html'}); about 40 s left" in out.getvalue()
 
 
 def test_each_run_is_told_with_the_time_that_is_left(tmp_path: Path) -> None:
