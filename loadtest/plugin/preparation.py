@@ -15,15 +15,20 @@ from locust.argument_parser import get_parser
 from locust.util.timespan import parse_timespan
 
 from loadtest.directory import Directory, Population, read_identities
+from loadtest.distributed.conductor import Patience
 from loadtest.errors import UsageError
 from loadtest.nouns import many, noun
 from loadtest.plan import canary_period_s
 from loadtest.plan import window_s as suitable_window_s
+from loadtest.plugin import host_limits
 from loadtest.refserver.settings import ServerSettings
 from loadtest.target.profile import Profile
 from loadtest.users.cable_user import AgentUser, ContactUser
 from loadtest.users.preflight import is_loopback
 from loadtest.users.settings import FleetSettings
+
+_SLACK_S = 5.0
+"""Beyond the time in which everything should have been answered."""
 
 
 def planned_population(options: Any, user_classes: list[type]) -> tuple[int, int]:
@@ -334,6 +339,33 @@ def canary_s(options: Any, directory: Directory) -> float:
 def pool_size(emit_rate: float, timeout_s: float) -> int:
     """REST connections of a worker: at least rate x timeout for messages and the typing around them (Little's law)."""
     return int(min(2048, max(32, 3 * emit_rate * timeout_s)))
+
+
+def check_machine(options: Any, users: int, *, elsewhere: bool) -> None:
+    """Make sure that this machine can hold so many users' connections, and let this process open its share.
+
+    Args:
+        options: Locust's parsed options.
+        users: of the whole run.
+        elsewhere: the connections are those of other machines' workers, whose ports are not known here.
+
+    Raises:
+        UsageError: open files or local ports do not reach; says what is needed.
+    """
+    pool = options.rest_pool or pool_size(options.emit_rate, options.rest_timeout)
+    processes = options.processes if isinstance(options.processes, int) and options.processes > 0 else 1
+    host_limits.raise_file_limit(-(-users // processes) + pool, processes)
+    addresses = len(options.source_address.split(",")) if options.source_address else 0
+    if not elsewhere:
+        host_limits.check_ports(users + pool * processes, addresses)
+
+
+def patience(options: Any, settings: FleetSettings, users: int) -> Patience:
+    """How long a run waits for its users to be confirmed, and for what is under way at its end."""
+    return Patience(
+        confirm_s=settings.confirm_timeout_s + _SLACK_S + users / settings.connect_rate,
+        drain_s=options.deadline + options.rest_timeout + _SLACK_S,
+    )
 
 
 def versions() -> dict[str, Any]:

@@ -21,14 +21,14 @@ from loadtest.collect import run_tag
 from loadtest.directory import Directory, Population, generate
 from loadtest.directory.secret_files import FileLock
 from loadtest.distributed import messages
-from loadtest.distributed.conductor import Conductor, Patience, warn
+from loadtest.distributed.conductor import Conductor, warn
 from loadtest.distributed.keeper import RunKeeper
 from loadtest.distributed.probing import Answerer, Prober
 from loadtest.distributed.progress import Progress
 from loadtest.journal import Begin, now
 from loadtest.metrics import Batch
 from loadtest.plan import LoadProfile
-from loadtest.plugin import host_limits, preparation, resuming, setups
+from loadtest.plugin import preparation, resuming, setups
 from loadtest.plugin.course import Course
 from loadtest.plugin.defects import Defects
 from loadtest.plugin.description import describe
@@ -50,7 +50,6 @@ from loadtest.users.preflight import is_loopback, preflight
 from loadtest.users.settings import FleetSettings
 from loadtest.users.stats_feed import feed
 
-_CONFIRM_SLACK_S = 5.0
 _SERVER_START_S = 10.0
 _LET_GO_S = 3.0
 _SHOWN_EVERY_S = 5.0
@@ -137,7 +136,8 @@ class Run:
         self._resumed = resuming.read(options.resume, options.run_id)
         if self._resumed is None:
             preparation.check_report_dir(options)
-        self._check_machine(agents + contacts)
+        elsewhere = isinstance(environment.runner, MasterRunner) and not options.processes
+        preparation.check_machine(options, agents + contacts, elsewhere=elsewhere)
         if environment.host:
             preparation.check_host(environment.host, options)
             self._credentials = preparation.hide_credentials(environment)
@@ -166,15 +166,6 @@ class Run:
                 user_class.fixed_count = contacts
         self._planned_users = options.num_users = agents + contacts
         self._url = environment.host
-
-    def _check_machine(self, users: int) -> None:
-        options = self.options
-        pool = options.rest_pool or preparation.pool_size(options.emit_rate, options.rest_timeout)
-        processes = options.processes if isinstance(options.processes, int) and options.processes > 0 else 1
-        host_limits.raise_file_limit(-(-users // processes) + pool, processes)
-        addresses = len(options.source_address.split(",")) if options.source_address else 0
-        if not isinstance(self.environment.runner, MasterRunner) or options.processes:
-            host_limits.check_ports(users + pool * processes, addresses)
 
     def plan_length(self, run_time_s: float | None) -> None:
         """The web page's form says how long the test is to last from now on; None for until it is stopped."""
@@ -224,12 +215,7 @@ class Run:
             ensemble = Ensemble.alone(len(self._directory.contacts))
             fleet = self.start_fleet(self.environment.host, self._directory, ensemble, worker="local")
             self.workers = LocalWorkers(fleet)
-        patience = Patience(
-            confirm_s=self.settings.confirm_timeout_s
-            + _CONFIRM_SLACK_S
-            + self._planned_users / self.settings.connect_rate,
-            drain_s=options.deadline + options.rest_timeout + _CONFIRM_SLACK_S,
-        )
+        patience = preparation.patience(options, self.settings, self._planned_users)
         at_plans_end = self._play_out if options.emissions else None
         self.conductor = Conductor(keeper, self.workers, patience, self._give_up, at_plans_end)
         self.conductor.start()

@@ -153,6 +153,29 @@ def test_the_pool_holds_what_littles_law_asks(rate, timeout_s, expected):
     assert preparation.pool_size(rate, timeout_s) == expected
 
 
+@pytest.mark.parametrize(("elsewhere", "checked"), [(False, [(1000 + 2 * 300, 2)]), (True, [])])
+def test_the_machine_is_asked_for_what_the_run_needs(options, monkeypatch, elsewhere, checked):
+    """Files of this process's share of the users, and ports of all of them, unless they leave from other machines."""
+    files, ports = [], []
+    monkeypatch.setattr(preparation.host_limits, "raise_file_limit", lambda *told: files.append(told))
+    monkeypatch.setattr(preparation.host_limits, "check_ports", lambda *told: ports.append(told))
+    options.emit_rate, options.rest_timeout, options.rest_pool = 10.0, 10.0, 0
+    options.processes, options.source_address = 2, "127.0.0.1,127.0.0.2"
+    preparation.check_machine(options, 1000, elsewhere=elsewhere)
+
+    assert ([(500 + 300, 2)], checked) == (files, ports)
+
+
+def test_a_run_waits_for_its_users_as_long_as_they_take(options):
+    """To be started at their rate, to be answered, and a little more; and at its end for deliveries and calls."""
+    options.deadline, options.rest_timeout = 4.0, 6.0
+    settings = preparation.fleet_settings(options, "abc123")
+    patience = preparation.patience(options, settings, 300)
+
+    assert patience.confirm_s == settings.confirm_timeout_s + 300 / settings.connect_rate + 5.0
+    assert patience.drain_s == 15.0
+
+
 def test_a_pool_that_was_asked_for_is_taken(options):
     """``--rest-pool`` says how many connections there are, however many the rate asks for."""
     options.rest_pool = 1
