@@ -79,8 +79,9 @@ def generator_over_time(frames: Frames, line: Timeline, limits: dict[str, float]
         caption=(
             "All four are this tool's, not the target's: while they stay below their limits, a slow number is the "
             "target's. "
-            "The limit of lateness holds for its p99, that of loop lag for its longest, that of read lag for its p99 "
-            "or a tenth of the latency's. "
+            "The limit of lateness holds for its p99, that of loop lag for its longest. That of read lag is for the "
+            "p99 of one window's reads, where it is above a tenth of the latency's too: points above the line, which "
+            "join several, need not be marked. "
             f"{ink.shading(line)}"
         ).strip(),
         alt=f"Line charts of the generator's health over time. {' '.join(told)} "

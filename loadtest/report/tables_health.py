@@ -10,6 +10,7 @@ from loadtest.report.tables import Cell, Table, counted, odd, pairs_table, part
 from loadtest.report.wording import count, milliseconds, number, percent, seconds
 
 _EXACT = 0.999
+_ENDINGS = {"by_us": "by us"}
 
 
 def cable(summary: Mapping[str, Any]) -> Table:
@@ -26,7 +27,7 @@ def cable(summary: Mapping[str, Any]) -> Table:
         ("connections that failed", odd(_total(failed), counted(failed) or "0")),
         ("connect p99", Cell(milliseconds(row.get("connect_p99_ms"), row.get("connects")))),
         ("confirm p99", Cell(milliseconds(row.get("confirm_p99_ms"), row.get("confirmed")))),
-        ("disconnects", Cell(counted(ended) or "0")),
+        ("disconnects", Cell(counted({_ENDINGS.get(name, name): n for name, n in ended.items()}) or "0")),
         ("gone stale (no ping for too long)", odd(row.get("stale"))),
         ("reconnects", Cell(count(row.get("reconnects")))),
         ("gap between pings, p99", Cell(seconds(row.get("ping_gap_p99_s"), row.get("pings")))),

@@ -25,7 +25,7 @@ def test_the_cable_says_how_connections_ended() -> None:
 
     actual = (values["disconnects"], values["connections that failed"])
 
-    assert ("by_us × 5, 1006 × 2", "refused × 1") == actual
+    assert ("by us × 5, 1006 × 2", "refused × 1") == actual
 
 
 def test_a_connect_percentile_of_few_connects_says_how_few() -> None:
