@@ -103,12 +103,12 @@ def test_the_limits_are_accepted(home):
     assert limits.limits
 
 
-def test_a_minutes_run_can_decide_the_limits(home):
+def test_a_minutes_run_has_the_samples_for_the_limits(home):
     """None of them takes more samples than the committed sample has, a minute on the embedded server."""
     with open_run(ROOT / "reports" / "sample") as run:
         checks = summarise(run_data(run), load_slo(str(home / "slo.toml"))).verdict.checks
 
-    assert [check.name for check in checks if check.result == "INCONCLUSIVE"] == []
+    assert [check.name for check in checks if check.value is None] == []
 
 
 def test_every_template_is_packaged_and_every_packaged_one_written():

@@ -87,12 +87,12 @@ def test_its_limits_are_accepted():
     assert parse_slo(_blocks("toml")[0]).limits
 
 
-def test_a_minutes_run_can_decide_its_limits():
+def test_a_minutes_run_has_the_samples_for_its_limits():
     """The SLO example takes no more samples than the committed sample has."""
     with open_run(ROOT / "reports" / "sample") as run:
         checks = summarise(run_data(run), parse_slo(_blocks("toml")[0])).verdict.checks
 
-    assert [check.name for check in checks if check.result == "INCONCLUSIVE"] == []
+    assert [check.name for check in checks if check.value is None] == []
 
 
 def test_its_identities_are_of_the_schema():
