@@ -3,9 +3,9 @@
 The frame server writes bursts to 2,000 sockets at a rising rate and stamps each frame as it writes it. Every emission
 is due a known time before, as of a server that takes so long: 20 ms and 100 ms, more where it is late itself. So the
 truth of every latency is known: what was read later than the server's stamp is this tool's error, and what the kernel's
-stamp says is later is the error of the latency up to the arrival. A window is held against its own frames: where the
-99th percentile of their error is more than a tenth of the latency it has to be marked, or rough
-(``loadtest/collect/read_lag.py``).
+stamp says is later is the error of the latency up to the arrival. A window is held against the frames that were due in
+it: where the 99th percentile of their error, less the way from the server's stamp to the kernel's, is more than a tenth
+of the latency it has to be marked, or rough (``loadtest/collect/read_lag.py``).
 
 The exit code is 0 where every such window was, and where the error at the arrival stayed below a millisecond at 20,000
 frames a second; else 1.
@@ -38,8 +38,9 @@ _GRACE_S = 30.0
 
 def untold(paced: Paced) -> int:
     """Windows whose error is more than a tenth of the latency, and that are neither marked nor rough."""
+    way_us = paced.arrival_p99_us or 0.0
     return sum(
-        n >= LEAST_FRAMES and p99_us > ERROR_SHARE * latency_us and not marked and not rough
+        n >= LEAST_FRAMES and p99_us - way_us > ERROR_SHARE * latency_us and not marked and not rough
         for n, p99_us, latency_us, marked, rough in paced.windows
     )
 

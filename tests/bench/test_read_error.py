@@ -20,12 +20,14 @@ N = LEAST_FRAMES
         ((N, 10_100.0, 100_500.0, True, False), 0),
         ((N, 10_100.0, 100_500.0, False, True), 0),
         ((N, 10_100.0, 102_000.0, False, False), 0),  # the server itself was late
+        ((N, 10_055.0, 100_500.0, False, False), 0),  # 10 us are the way to the kernel
+        ((N, 10_065.0, 100_500.0, False, False), 1),
         ((N - 1, 10_100.0, 0.0, False, False), 0),
     ],
 )
 def test_an_error_above_a_tenth_has_to_be_told(window: tuple[int, float, float, bool, bool], found: int) -> None:
     """Of 100 ms that is 10 ms; a window is told when it is marked or rough."""
-    assert untold(Paced(1.0, 0.5, 1.0, 1.0, windows=[window])) == found
+    assert untold(Paced(1.0, 0.5, 1.0, 1.0, arrival_p99_us=10.0, windows=[window])) == found
 
 
 @pytest.mark.parametrize(
