@@ -14,8 +14,8 @@ Arms = tuple[list[Path], list[Path]]
 
 @pytest.fixture(scope="module")
 def lossy(tmp_path_factory: pytest.TempPathFactory) -> Arms:
-    """Two pairs of which the candidate loses one delivery in fifty."""
-    return arms(tmp_path_factory.mktemp("lossy"), 2, lost_share=0.02)
+    """Three pairs of which the candidate loses one delivery in fifty."""
+    return arms(tmp_path_factory.mktemp("lossy"), 3, lost_share=0.02)
 
 
 def test_a_packed_baseline_takes_the_place_of_its_runs(
@@ -28,7 +28,7 @@ def test_a_packed_baseline_takes_the_place_of_its_runs(
 
     assert (0, 1) == (packed, code)
     assert file.stat().st_size < 100_000
-    assert "2 runs" in capsys.readouterr().out
+    assert "3 runs" in capsys.readouterr().out
 
 
 def test_another_warm_up_is_a_difference(lossy: Arms, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
