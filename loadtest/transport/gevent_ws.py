@@ -197,7 +197,7 @@ class Poller:
         remaining = iter(ready)
         while self._serve_some(remaining, limit) and self.frames < limit:
             pass
-        self._left_over = list(remaining)
+        self._left_over = list(remaining) if self._sockets else []  # no turn follows where nobody is left
         if self._lags is not None:
             self._tell_whether_behind(self._lags)
 
@@ -323,6 +323,8 @@ class Poller:
             connection.disown()
         self._sockets.clear()
         self._left_over = []
+        self._was_full = False
+        self._behind_since_ns = 0
         self._watcher.stop()
         self._watcher.close()
         self._epoll.close()

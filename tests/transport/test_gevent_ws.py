@@ -402,24 +402,25 @@ def test_turns_are_bounded(server: PeerServer) -> None:
     poller.close()
 
 
+class Behind:
+    """Keeps since when the poller was behind, and until when."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, int]] = []
+
+    def exact(self, read_ns: int, lag_ns: int) -> None: ...
+
+    def at_least(self, frames: int, read_ns: int, lag_ns: int, gap_ns: int, backlog_ns: int) -> None: ...
+
+    def behind(self, since_ns: int, until_ns: int) -> None:
+        self.told.append((since_ns, until_ns))
+
+
 @pytest.mark.parametrize(("sockets", "turns"), [(1, 0), (2, 0), (3, 2), (4, 2), (5, 3)])
 def test_a_turn_that_leaves_ready_sockets_over_is_told(server: PeerServer, sockets: int, turns: int) -> None:
     """All are ready at once and a turn serves two: from its poll on the poller is behind, until nothing is left."""
 
-    class Lags:
-        """Keeps since when the poller was behind, and until when."""
-
-        def __init__(self) -> None:
-            self.told: list[tuple[int, int]] = []
-
-        def exact(self, read_ns: int, lag_ns: int) -> None: ...
-
-        def at_least(self, frames: int, read_ns: int, lag_ns: int, gap_ns: int, backlog_ns: int) -> None: ...
-
-        def behind(self, since_ns: int, until_ns: int) -> None:
-            self.told.append((since_ns, until_ns))
-
-    lags = Lags()
+    lags = Behind()
     poller = Poller(batch=2, lags=lags)
     recorders = [Recorder() for _ in range(sockets)]
     connections = [poller.connect(server.endpoint("/echo"), recorder) for recorder in recorders]
@@ -441,6 +442,28 @@ def test_a_turn_that_leaves_ready_sockets_over_is_told(server: PeerServer, socke
     assert [since_ns for since_ns, _ in lags.told[:turns]] == [since_ns for since_ns, _ in lags.told[:1]] * turns
     assert all(since_ns >= began[n // turns] for n, (since_ns, _) in enumerate(lags.told))
     assert all(a < b for a, b in zip(times[0::2], times[1::2], strict=True))
+
+
+def test_a_poller_that_is_closed_while_behind_begins_anew(server: PeerServer) -> None:
+    """Who connects after that was not waited for since then."""
+    lags = Behind()
+    poller = Poller(batch=1, lags=lags)
+    recorders = [Recorder() for _ in range(3)]
+    connections = [poller.connect(server.endpoint("/echo"), recorder) for recorder in recorders]
+    for connection in connections:
+        connection.send_text("hi")
+    waiting = gevent.monkey.get_original("select", "select")
+    while len(waiting([connection.fileno() for connection in connections], [], [])[0]) < len(connections):
+        pass  # and no other greenlet has its turn meanwhile
+    first = gevent.wait([recorder.changed for recorder in recorders], count=1)
+    poller.close()
+    told = len(lags.told)
+    late = Recorder()
+    poller.connect(server.endpoint("/echo"), late).send_text("hi")
+    late.wait_texts(1)
+    poller.close()
+
+    assert (len(first), len(lags.told) - told) == (1, 0)
 
 
 def test_tls_echo(poller: Poller, server: PeerServer, certificates: Certificates) -> None:
